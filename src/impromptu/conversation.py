@@ -1,0 +1,89 @@
+"""Samples as LLaMA-Factory reads them, and predictions as engines write them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+IMAGE = "<image>"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One question about one clip, and its answer (empty where nobody has answered yet).
+
+    Attributes:
+        id: ``<clip id>/<task>``, unique in its file.
+        images: Paths relative to the folder of the registry that names the file.
+    """
+
+    id: str
+    images: tuple[str, ...]
+    prompt: str
+    answer: str
+
+    def __post_init__(self) -> None:
+        """Match image markers with images, as LLaMA-Factory will."""
+        if (marks := self.prompt.count(IMAGE)) != len(self.images):
+            raise ValueError(f"{self.id}: {marks} {IMAGE} markers for {len(self.images)} images")
+
+    def to_sharegpt(self) -> dict[str, Any]:
+        """Return the JSON object of this sample."""
+        roles = ("user", self.prompt), ("assistant", self.answer)
+        return {
+            "id": self.id,
+            "images": list(self.images),
+            "messages": [{"role": role, "content": content} for role, content in roles],
+        }
+
+    @classmethod
+    def from_sharegpt(cls, record: Mapping[str, Any], fallback_id: str = "") -> "Sample":
+        """Read a ShareGPT record of one user and one assistant message.
+
+        Raises:
+            ValueError: The record has another shape; the message names the field.
+        """
+        name = str(record.get("id", fallback_id))
+        messages, images = record.get("messages"), record.get("images", [])
+        if not isinstance(images, list) or not all(isinstance(path, str) for path in images):
+            raise ValueError(f"{name}: 'images' must be a list of paths, got {images!r:.80}")
+        roles = [m.get("role") for m in messages] if isinstance(messages, list) else messages
+        if not isinstance(messages, list) or roles != ["user", "assistant"]:
+            raise ValueError(f"{name}: 'messages' must be user, assistant; got {roles!r:.80}")
+        prompt, answer = (message.get("content") for message in messages)
+        if not isinstance(prompt, str) or not isinstance(answer, str):
+            raise ValueError(f"{name}: a message has no 'content' text")
+        return cls(name, tuple(images), prompt, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A model's answer to one sample, joined to it by id, never by line order."""
+
+    id: str
+    predict: str
+    label: str
+    finish_reason: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return the JSON object of one line."""
+        return {
+            "id": self.id,
+            "predict": self.predict,
+            "label": self.label,
+            "finish_reason": self.finish_reason,
+        }
+
+
+def registry_entry(file_name: str) -> dict[str, Any]:
+    """Return LLaMA-Factory's ``dataset_info.json`` entry of a ShareGPT file."""
+    return {
+        "file_name": file_name,
+        "formatting": "sharegpt",
+        "columns": {"messages": "messages", "images": "images"},
+        "tags": {
+            "role_tag": "role",
+            "content_tag": "content",
+            "user_tag": "user",
+            "assistant_tag": "assistant",
+        },
+    }

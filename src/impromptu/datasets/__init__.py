@@ -1,0 +1,66 @@
+"""Datasets: each module here turns one dataset's native files into clips."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from impromptu.clip import Clip
+
+
+class LogError(ValueError):
+    """One log that cannot be read; the text names file, row and field, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A scene, segment or sequence: the unit of parallel work and of resuming.
+
+    Attributes:
+        id: Unique in its dataset, stable.
+        split: The dataset's official split, ``train``, ``val`` or ``test``.
+        root: The dataset's folder.
+        source: What ``Dataset.clips`` opens first: this log's file or folder, or an index of it.
+    """
+
+    id: str
+    split: str
+    root: Path
+    source: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A keyframe that gave no clip, and why, in one snake_case word or two."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A source of clips.
+
+    Attributes:
+        home: Its folder under ``data_raw``; empty where nothing is read from disk.
+        title: Name for people.
+        url: Where to download it.
+        licence: Terms of use, in a few words.
+        tree: The expected paths, relative to ``home``, one a line.
+        splits: Its official splits that have poses.
+        surround: View names of a full look around, in the order prompts show them.
+        forward: View names of trajectory prompts, in order.
+        logs: (root, scratch) -> logs in a fixed order. ``scratch`` is an empty or earlier used
+            folder outside the dataset for an index, where one is needed.
+        clips: Clips of one log in the order of time, and the keyframes that gave none.
+    """
+
+    home: str
+    title: str
+    url: str
+    licence: str
+    tree: str
+    splits: tuple[str, ...]
+    surround: tuple[str, ...]
+    forward: tuple[str, ...]
+    logs: Callable[[Path, Path], Sequence[Log]]
+    clips: Callable[[Log], Iterator[Clip | Dropped]]

@@ -1,0 +1,102 @@
+"""Read and write files so that a fault names its place and a kill leaves no half file."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+
+@contextmanager
+def atomic_writer(path: Path) -> Iterator[IO[str]]:
+    """Open a text file that appears under its name only when complete.
+
+    The parent folder is made. On an exception the earlier file, if any, stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one JSON document, indented, atomically."""
+    with atomic_writer(path) as file:
+        json.dump(value, file, ensure_ascii=False, indent=2, allow_nan=False)
+        file.write("\n")
+
+
+def write_json_list(path: Path, rows: Iterable[Any]) -> int:
+    """Stream a JSON list, one element a line, atomically; return the number of elements."""
+    count = 0
+    with atomic_writer(path) as file:
+        file.write("[")
+        for count, row in enumerate(rows, start=1):
+            file.write("\n" if count == 1 else ",\n")
+            file.write(json.dumps(row, ensure_ascii=False, allow_nan=False))
+        file.write("\n]\n")
+    return count
+
+
+def read_json(path: Path) -> Any:
+    """Read one JSON document.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not JSON; the message names file, line and column.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path}:{error.lineno}:{error.colno}: not valid JSON ({error.msg}); "
+            "the file may be cut short: download or write it again"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected UTF-8 text, byte {error.start} is not") from error
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield (line number, value) of a JSON Lines file; blank lines are passed over.
+
+    Raises:
+        ValueError: A line is not JSON; the message names file and line.
+    """
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield number, json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{path}:{number}: not valid JSON ({error.msg})") from error
+
+
+def fingerprint(paths: Iterable[Path], base: Path) -> str:
+    """Return a hash of files' relative names, sizes and their first and last 64 KiB.
+
+    Enough to notice another download or an edit, and quick on files of gigabytes.
+    """
+    digest, block = hashlib.sha256(), 65_536
+    for path in sorted(paths):
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(base).as_posix()}\0{size}\0".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(block))
+            if size > block:
+                file.seek(max(block, size - block))
+                digest.update(file.read(block))
+    return digest.hexdigest()
