@@ -156,6 +156,7 @@ class Observation:
         decision: The ego's coming decision, told only by questions that ask for its reason.
         ego_SE2_planning: The body-fixed frame that a planning benchmark tracks instead of the ego
             origin (nuScenes: LIDAR_TOP, turned to x forward), or None where there is none.
+        annotated: Whether people looked for agents here; False tells "no labels" from "nobody".
     """
 
     cameras: tuple[Camera, ...]
@@ -165,6 +166,7 @@ class Observation:
     command: str | None = None
     decision: MetaAction | None = None
     ego_SE2_planning: SE2 | None = None
+    annotated: bool = True
 
     def __post_init__(self) -> None:
         """Check that the past ends now and that nothing in it is misaligned."""

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -90,13 +91,21 @@ def fingerprint(paths: Iterable[Path], base: Path) -> str:
 
     Enough to notice another download or an edit, and quick on files of gigabytes.
     """
-    digest, block = hashlib.sha256(), 65_536
+    digest = hashlib.sha256()
     for path in sorted(paths):
-        size = path.stat().st_size
-        digest.update(f"{path.relative_to(base).as_posix()}\0{size}\0".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(block))
-            if size > block:
-                file.seek(max(block, size - block))
-                digest.update(file.read(block))
+        state = path.stat()
+        digest.update(path.relative_to(base).as_posix().encode())
+        digest.update(_ends_digest(path, state.st_size, state.st_mtime_ns))
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _ends_digest(path: Path, size: int, mtime_ns: int) -> bytes:
+    """Hash a file's size and both ends; remembered while size and time stay as they are."""
+    digest, block = hashlib.sha256(str(size).encode()), 65_536
+    with path.open("rb") as file:
+        digest.update(file.read(block))
+        if size > block:
+            file.seek(max(block, size - block))
+            digest.update(file.read(block))
+    return digest.digest()

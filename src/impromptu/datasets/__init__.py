@@ -20,12 +20,15 @@ class Log:
         split: The dataset's official split, ``train``, ``val`` or ``test``.
         root: The dataset's folder.
         source: What ``Dataset.clips`` opens first: this log's file or folder, or an index of it.
+        inputs: The native files under ``root`` that its clips are read from, images apart; a
+            change in one makes finished work stale.
     """
 
     id: str
     split: str
     root: Path
     source: Path
+    inputs: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,14 @@ class Settings:
         model: Checkpoint folder or hub name; empty for engines without a model.
         media_dir: Folder that relative image paths start from.
         template: LLaMA-Factory's name of the chat template.
+        cutoff_len: The longest prompt to answer, in tokens; a longer one is an error, not cut.
         image_max_pixels, image_min_pixels: The training's image budget.
     """
 
     model: str = ""
     media_dir: Path = Path()
     template: str = "qwen2_vl"
+    cutoff_len: int = 4096
     image_max_pixels: int = 262_144
     image_min_pixels: int = 1_024
     decoding: Decoding = field(default_factory=Decoding)
@@ -46,10 +48,17 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What came back for one sample: the text, and why it ended (``stop``, ``length`` ...)."""
+    """What came back for one sample.
+
+    Attributes:
+        finish_reason: Why the text ended: ``stop`` (the model was done), ``length`` (it was cut
+            at ``max_new_tokens``), ``error``, or ``unsupported`` (no such task).
+        problem: What went wrong, where ``finish_reason`` is ``error``.
+    """
 
     text: str
     finish_reason: str
+    problem: str = ""
 
 
 Answerer = Callable[[Sequence[Sample]], Sequence[Completion]]
@@ -58,6 +67,12 @@ Answerer = Callable[[Sequence[Sample]], Sequence[Completion]]
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A way to run a model; ``open`` loads what is needed and returns what answers."""
+    """A way to run a model.
+
+    Attributes:
+        open: Loads what is needed and returns what answers.
+        runs_model: Whether there is a model: a checkpoint to load, images to see, text to decode.
+    """
 
     open: Callable[[Settings], Answerer]
+    runs_model: bool = True

@@ -1,0 +1,48 @@
+# Two commands do everything: `make demo` and `make test`. Both set up .venv first.
+PYTHON ?= python3.11
+EXTRAS ?= dev,train
+BIN := .venv/bin
+SETUP := .venv/.setup-$(subst $(,),-,$(EXTRAS))
+, := ,
+
+.PHONY: setup demo test lint check-types tests test-slow benchmark nuscenes-json clean
+
+setup: $(SETUP)
+
+# torch comes first, so that no dependency draws another build of it in.
+$(SETUP): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m impromptu.torch_cpu
+	touch $@
+
+demo: setup
+	$(BIN)/impromptu demo --train train/Qwen2_5-VL/tiny_cpu.yaml
+
+test: lint check-types tests
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+check-types: setup
+	$(BIN)/mypy
+
+tests: setup
+	$(BIN)/python -m pytest -m "not slow"
+
+# What takes longer: training, killing and resuming, large inputs.
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
+
+benchmark: setup
+	$(BIN)/python benchmarks/generation.py
+
+# The planning samples at the root: of the miniature, or `make nuscenes-json DATA_RAW=data_raw`.
+DATA_RAW ?= build/miniature
+nuscenes-json: setup
+	$(BIN)/impromptu nuscenes-json --data_raw $(DATA_RAW)
+
+clean:
+	rm -rf .venv build dist saves

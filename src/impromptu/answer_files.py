@@ -1,0 +1,221 @@
+"""Find, read and join true and predicted answers: by id, never by line order unless that is all.
+
+Files of two folders pair by the words of their names. ``nuscenes_q6_val.json`` has the words
+nuscenes, q6 and val; it pairs with ``q6_val.jsonl`` because all words of one are in the other. Of
+several such candidates one with exactly the same words wins; otherwise the pair is refused as
+ambiguous. Every prediction file needs a pair. Names may end in ``.json`` or ``.jsonl`` or in
+neither; either content, a JSON list or JSON lines, is read under any of these names.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from impromptu.conversation import Sample
+from impromptu.files import read_json, read_json_lines
+
+TASKS = ("q1", "q2", "q3", "q4", "q5", "q6", "q7", "planning")
+_ENDINGS = (".json", ".jsonl")
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A file of true answers, one of predictions, and the task both are about."""
+
+    task: str
+    truth: Path
+    prediction: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One sample's true text and the predicted one, None where nothing was predicted."""
+
+    id: str
+    true: str
+    predicted: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """All answers of a pair of files, in the order of the true ones.
+
+    Attributes:
+        joined_by: ``id``; or ``order``, where the prediction file has no ids and as many lines as
+            there are samples.
+    """
+
+    pair: Pair
+    joined_by: Literal["id", "order"]
+    answers: tuple[Answer, ...]
+
+
+def pair_folders(truth: Path, prediction: Path) -> tuple[list[Pair], list[Path]]:
+    """Pair the files of two folders; also return the true ones that nobody predicted.
+
+    Raises:
+        FileNotFoundError: A folder is missing or has no file named after a task.
+        ValueError: A prediction file has no pair or several, or shares its pair with another.
+    """
+    true_paths, pairs = list(_answer_files(truth)), list[Pair]()
+    for path in _answer_files(prediction):
+        pair = Pair(task_of(path), _counterpart(path, true_paths), path)
+        if rivals := [p.prediction.name for p in pairs if p.truth == pair.truth]:
+            raise ValueError(
+                f"{prediction}: {rivals[0]} and {path.name} both pair with {pair.truth.name}; "
+                "keep one prediction file for each file of true answers"
+            )
+        pairs.append(pair)
+    paired = {pair.truth for pair in pairs}
+    return pairs, [path for path in true_paths if path not in paired]
+
+
+def task_of(path: Path) -> str:
+    """Return the task a file is named after.
+
+    Raises:
+        ValueError: Its name has no task, or several.
+    """
+    if len(tasks := _words(path) & set(TASKS)) != 1:
+        raise ValueError(
+            f"{path}: expected one of the words {', '.join(TASKS)} in the name, such as "
+            f"'q6_val{path.suffix}', found {', '.join(sorted(tasks)) or 'none'}; rename the file, "
+            "or name two files and the task with --task"
+        )
+    return tasks.pop()
+
+
+def join(pair: Pair) -> Joined:
+    """Read both files and join them.
+
+    Raises:
+        ValueError: A file is malformed, an id comes twice, a predicted id was never asked for, or
+            the predictions have no ids and are not as many as the samples.
+    """
+    samples = read_truth(pair.truth)
+    rows = [(where, *_prediction(where, row)) for where, row in _rows(pair.prediction)]
+    if rows and all(name is None for _, name, _ in rows):
+        if len(rows) != len(samples):
+            raise ValueError(
+                f"{pair.prediction}: {len(rows)} predictions without 'id' for {len(samples)} "
+                f"samples of {pair.truth}; they can be joined by order only when the counts match"
+            )
+        texts: list[str | None] = [text for _, _, text in rows]
+        return Joined(pair, "order", _answers(samples, texts))
+    by_id = _by_id(rows)
+    _unique_samples(samples, pair.truth)
+    asked = {sample.id for sample in samples}
+    if extra := [name for name in by_id if name not in asked]:
+        raise ValueError(
+            f"{pair.prediction}: {len(extra)} ids are not in {pair.truth}, first {_first(extra)}; "
+            "the predictions were made for other samples"
+        )
+    return Joined(pair, "id", _answers(samples, [by_id.get(sample.id) for sample in samples]))
+
+
+def read_truth(path: Path) -> list[Sample]:
+    """Read the samples of a ShareGPT file; one without an id is named after its position.
+
+    Raises:
+        ValueError: The file has no sample, or one is malformed; the message names file and row.
+    """
+    samples = []
+    for index, (where, row) in enumerate(_rows(path)):
+        try:
+            samples.append(Sample.from_sharegpt(row, str(index)))
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+    if not samples:
+        raise ValueError(f"{path}: no samples in it, so there is nothing to score")
+    return samples
+
+
+def _answers(samples: Sequence[Sample], texts: Sequence[str | None]) -> tuple[Answer, ...]:
+    pairs = zip(samples, texts, strict=True)
+    return tuple(Answer(sample.id, sample.answer, text) for sample, text in pairs)
+
+
+def _unique_samples(samples: Sequence[Sample], path: Path) -> None:
+    seen: set[str] = set()
+    for row, sample in enumerate(samples, start=1):
+        if sample.id in seen:
+            raise ValueError(
+                f"{path}: row {row}: id {sample.id!r} comes twice, so predictions cannot be "
+                "joined by it; give each sample its own id"
+            )
+        seen.add(sample.id)
+
+
+def _by_id(rows: Sequence[tuple[str, str | None, str]]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for where, name, text in rows:
+        if name is None:
+            raise ValueError(f"{where}: no 'id', though other predictions of this file have one")
+        if name in texts:
+            raise ValueError(f"{where}: id {name!r} comes twice; keep one prediction a sample")
+        texts[name] = text
+    return texts
+
+
+def _prediction(where: str, row: Mapping[str, Any]) -> tuple[str | None, str]:
+    text, name = row.get("predict"), row.get("id")
+    if not isinstance(text, str):
+        raise ValueError(f"{where}: expected the answer as text in 'predict', got {text!r:.80}")
+    return None if name is None else str(name), text
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield (place, object) of a JSON list or of JSON lines."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        is_list = file.read(4096).lstrip("\ufeff \t\r\n").startswith("[")
+    kind = "row" if is_list else "line"
+    for number, row in enumerate(read_json(path), 1) if is_list else read_json_lines(path):
+        if not isinstance(row, dict):
+            raise ValueError(f"{path}: {kind} {number}: expected an object, got {row!r:.80}")
+        yield f"{path}: {kind} {number}", row
+
+
+def _answer_files(folder: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    paths = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.suffix in ("", *_ENDINGS)
+    ]
+    named = [path for path in paths if not path.name.startswith(".") and _words(path) & set(TASKS)]
+    if not named:
+        found = _first([path.name for path in paths]) or "no such file"
+        raise FileNotFoundError(
+            f"{folder}: expected files named after a task, such as q6_val.json or "
+            f"nuscenes_q6_val.jsonl; found {found}"
+        )
+    yield from named
+
+
+def _counterpart(path: Path, candidates: Sequence[Path]) -> Path:
+    words, task = _words(path), task_of(path)
+    same_task = [other for other in candidates if task in _words(other)]
+    nested = [o for o in same_task if _words(o) <= words or _words(o) >= words]
+    found = [other for other in nested if _words(other) == words] or nested
+    if len(found) == 1:
+        return found[0]
+    which = f"pairs with {_first([o.name for o in found])}" if found else "pairs with no file"
+    raise ValueError(
+        f"{path}: {which} of {candidates[0].parent} (of its task: "
+        f"{_first([o.name for o in same_task]) or 'none'}); two names pair when all words of one "
+        "are in the other: rename one, or name the two files"
+    )
+
+
+def _words(path: Path) -> set[str]:
+    stem = path.stem if path.suffix in _ENDINGS else path.name
+    return set(re.split(r"[^a-z0-9]+", stem.lower())) - {""}
+
+
+def _first(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

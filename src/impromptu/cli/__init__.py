@@ -1,0 +1,50 @@
+"""The command line: each module here is one command of ``impromptu``."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from impromptu import __version__, cli, plugins
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What ``impromptu <name>`` does.
+
+    Attributes:
+        summary: One line for ``--help``.
+        add_arguments: Declares its flags.
+        run: Does it; returns the exit code.
+    """
+
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 done with losses, 2 not done."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    names = plugins.names(cli)
+    parser = argparse.ArgumentParser(
+        prog="impromptu", description="Raw driving logs to scored driving models."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name in names if not argv or argv[0] not in names else [argv[0]]:
+        command = plugins.load(cli, name, Command)
+        one = subparsers.add_parser(name, help=command.summary, description=command.summary)
+        command.add_arguments(one)
+        one.set_defaults(run=command.run)
+    args = parser.parse_args(argv)
+    try:
+        return int(args.run(args))
+    except (OSError, ValueError, LookupError, ModuleNotFoundError) as error:
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+        print(f"error: {text}{notes}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return 130

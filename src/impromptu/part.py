@@ -1,0 +1,245 @@
+"""One log's samples: ask every question of every clip, write one part file, count every loss.
+
+A part is a text file. Its first line is the JSON of its counts; each other line is a file key
+(``<folder>/<stem>_<split>`` without ``.json``), a tab, and one sample as JSON. It appears under
+its name only when complete, so a part that exists is a log that is done.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from PIL import Image, UnidentifiedImageError
+
+from impromptu import datasets, plugins, questions
+from impromptu.clip import Clip, Observation
+from impromptu.conversation import Sample
+from impromptu.datasets import Dataset, Dropped, Log, LogError
+from impromptu.files import atomic_writer
+from impromptu.preset import Preset, PresetName, load_preset
+from impromptu.questions import Question, Unanswerable, observe
+from impromptu.wording import Wording, load_wording
+
+MissingImages = Literal["drop", "keep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to make of every log; two equal recipes over equal inputs give equal bytes."""
+
+    questions: tuple[str, ...]
+    preset: PresetName = "strict"
+    wording: Path | None = None
+    missing_images: MissingImages = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One log to be worked on, and where its part goes.
+
+    Attributes:
+        base: The folder that image paths are written relative to.
+    """
+
+    dataset: str
+    log: Log
+    recipe: Recipe
+    base: Path
+    part: Path
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one question asked of one log came to: ``asked == samples + dropped``."""
+
+    asked: int = 0
+    samples: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Tally") -> None:
+        """Take in another log's tally."""
+        self.asked += other.asked
+        self.samples += other.samples
+        self.dropped.update(other.dropped)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object, reasons in alphabetical order."""
+        dropped = dict(sorted(self.dropped.items()))
+        return {"asked": self.asked, "samples": self.samples, "dropped": dropped}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Tally":
+        """Read what ``to_json`` wrote."""
+        return cls(value["asked"], value["samples"], Counter(value["dropped"]))
+
+
+@dataclass(slots=True)
+class LogCounts:
+    """What became of one log.
+
+    Attributes:
+        clips: Clips it gave.
+        keyframes_dropped: Keyframes that gave none, by reason.
+        images_missing: Whether any image was absent or broken, so that a later run looks again.
+        tallies: By task.
+        error: Why the log could not be read; then all else is zero.
+    """
+
+    clips: int = 0
+    keyframes_dropped: Counter[str] = field(default_factory=Counter)
+    images_missing: bool = False
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    error: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {
+            "clips": self.clips,
+            "keyframes_dropped": dict(sorted(self.keyframes_dropped.items())),
+            "images_missing": self.images_missing,
+            "tallies": {task: tally.to_json() for task, tally in self.tallies.items()},
+            "error": self.error,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "LogCounts":
+        """Read what ``to_json`` wrote."""
+        return cls(
+            value["clips"],
+            Counter(value["keyframes_dropped"]),
+            value["images_missing"],
+            {task: Tally.from_json(tally) for task, tally in value["tallies"].items()},
+            value["error"],
+        )
+
+
+def write_part(unit: Unit) -> LogCounts:
+    """Work on one log; its part file is there when this returns.
+
+    A log that cannot be read leaves a part that holds nothing but the reason.
+    """
+    counts, lines = LogCounts(), list[str]()
+    try:
+        lines = [
+            f"{key}\t{json.dumps(row, ensure_ascii=False)}\n" for key, row in rows(unit, counts)
+        ]
+    except LogError as error:
+        counts, lines = LogCounts(error=str(error)), []
+    with atomic_writer(unit.part) as file:
+        file.write(json.dumps(counts.to_json()) + "\n")
+        file.writelines(lines)
+    return counts
+
+
+def read_counts(part: Path) -> LogCounts:
+    """Read the counts of a finished part."""
+    with part.open(encoding="utf-8") as file:
+        return LogCounts.from_json(json.loads(file.readline()))
+
+
+def read_rows(part: Path) -> Iterator[tuple[str, str]]:
+    """Yield (file key, sample as JSON text) of a finished part."""
+    with part.open(encoding="utf-8") as file:
+        next(file)
+        for line in file:
+            key, _, text = line.rstrip("\n").partition("\t")
+            yield key, text
+
+
+def rows(unit: Unit, counts: LogCounts) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (file key, ShareGPT record) of one log and count as it goes."""
+    dataset = plugins.load(datasets, unit.dataset, Dataset)
+    asked, preset, wording = _prepared(unit.recipe)
+    counts.tallies = {question.task: Tally() for question in asked}
+    for item in dataset.clips(unit.log):
+        if isinstance(item, Dropped):
+            counts.keyframes_dropped[item.reason] += 1
+            continue
+        counts.clips += 1
+        faults: dict[Path, str] = {}
+        for question in asked:
+            tally = counts.tallies[question.task]
+            key = file_key(unit.dataset, question, unit.log.split)
+            for suffix, made in _ask(question, item, preset, dataset, wording):
+                tally.asked += 1
+                if isinstance(made, str):
+                    tally.dropped[made] += 1
+                    continue
+                observation, prompt, answer = made
+                images = [camera.image for camera in observation.cameras]
+                fault = next(filter(None, (_image_fault(image, faults) for image in images)), "")
+                if fault and unit.recipe.missing_images == "drop":
+                    counts.images_missing = True
+                    tally.dropped[fault] += 1
+                    continue
+                tally.samples += 1
+                sample = Sample(
+                    f"{item.id}/{question.task}{suffix}",
+                    tuple(_relative(image, unit.base) for image in images),
+                    prompt,
+                    answer,
+                )
+                yield key, sample.to_sharegpt() | preset.marks
+
+
+@lru_cache(maxsize=1)
+def _prepared(recipe: Recipe) -> tuple[list[Question], Preset, Wording]:
+    preset = load_preset(recipe.preset)
+    asked = [plugins.load(questions, name, Question) for name in recipe.questions]
+    return asked, preset, load_wording(recipe.wording, preset)
+
+
+def file_key(dataset: str, question: Question, split: str) -> str:
+    """Return where samples go, under the output folder, without ``.json``."""
+    if question.task == "planning":
+        return f"{dataset}_planning_{split}"
+    folder = dataset if question.truth else f"{dataset}/unanswered"
+    return f"{folder}/{question.task}_{split}"
+
+
+_Asked = tuple[Observation, str, str]
+
+
+def _ask(
+    question: Question, clip: Clip, preset: Preset, dataset: Dataset, wording: Wording
+) -> Iterator[tuple[str, _Asked | str]]:
+    """Yield, for each sample asked for, its id's suffix and the sample, or why there is none."""
+    for suffix, seen in observe(question, clip, preset, dataset.surround, dataset.forward):
+        if isinstance(seen, Unanswerable):
+            yield suffix, str(seen)
+            continue
+        try:
+            truth = question.truth and question.truth(replace(clip, observation=seen), preset)
+        except Unanswerable as reason:
+            yield suffix, str(reason)
+            continue
+        answer = question.write(truth, wording) if question.truth else ""
+        yield suffix, (seen, question.prompt(seen, wording), answer)
+
+
+def _image_fault(path: Path, known: dict[Path, str]) -> str:
+    """Say what is wrong with an image file, if anything; only its header is read."""
+    if path not in known:
+        known[path] = ""
+        try:
+            with Image.open(path):
+                pass
+        except FileNotFoundError:
+            known[path] = "missing_image"
+        except (UnidentifiedImageError, OSError):
+            known[path] = "not_an_image"
+    return known[path]
+
+
+def _relative(path: Path, base: Path) -> str:
+    return f"{_relative_folder(path.parent, base)}/{path.name}"
+
+
+@lru_cache(maxsize=256)
+def _relative_folder(folder: Path, base: Path) -> str:
+    return Path(os.path.relpath(folder, base)).as_posix()
