@@ -46,10 +46,12 @@ class Joined:
     Attributes:
         joined_by: ``id``; or ``order``, where the prediction file has no ids and as many lines as
             there are samples.
+        preset: What the file of true answers says it was made with; empty where it says nothing.
     """
 
     pair: Pair
     joined_by: Literal["id", "order"]
+    preset: str
     answers: tuple[Answer, ...]
 
 
@@ -89,13 +91,13 @@ def task_of(path: Path) -> str:
 
 
 def join(pair: Pair) -> Joined:
-    """Read both files and join them.
+    """Read both files and join them; a prediction that an engine failed to make is a missing one.
 
     Raises:
         ValueError: A file is malformed, an id comes twice, a predicted id was never asked for, or
             the predictions have no ids and are not as many as the samples.
     """
-    samples = read_truth(pair.truth)
+    samples, preset = _truth(pair.truth)
     rows = [(where, *_prediction(where, row)) for where, row in _rows(pair.prediction)]
     if rows and all(name is None for _, name, _ in rows):
         if len(rows) != len(samples):
@@ -103,8 +105,7 @@ def join(pair: Pair) -> Joined:
                 f"{pair.prediction}: {len(rows)} predictions without 'id' for {len(samples)} "
                 f"samples of {pair.truth}; they can be joined by order only when the counts match"
             )
-        texts: list[str | None] = [text for _, _, text in rows]
-        return Joined(pair, "order", _answers(samples, texts))
+        return Joined(pair, "order", preset, _answers(samples, [text for _, _, text in rows]))
     by_id = _by_id(rows)
     _unique_samples(samples, pair.truth)
     asked = {sample.id for sample in samples}
@@ -113,24 +114,22 @@ def join(pair: Pair) -> Joined:
             f"{pair.prediction}: {len(extra)} ids are not in {pair.truth}, first {_first(extra)}; "
             "the predictions were made for other samples"
         )
-    return Joined(pair, "id", _answers(samples, [by_id.get(sample.id) for sample in samples]))
+    answers = _answers(samples, [by_id.get(sample.id) for sample in samples])
+    return Joined(pair, "id", preset, answers)
 
 
-def read_truth(path: Path) -> list[Sample]:
-    """Read the samples of a ShareGPT file; one without an id is named after its position.
-
-    Raises:
-        ValueError: The file has no sample, or one is malformed; the message names file and row.
-    """
-    samples = []
+def _truth(path: Path) -> tuple[list[Sample], str]:
+    """Read the samples of a ShareGPT file, and its preset; one without an id has its position."""
+    samples, presets = [], set()
     for index, (where, row) in enumerate(_rows(path)):
         try:
             samples.append(Sample.from_sharegpt(row, str(index)))
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
+        presets.add(str(row.get("preset", "")))
     if not samples:
         raise ValueError(f"{path}: no samples in it, so there is nothing to score")
-    return samples
+    return samples, ", ".join(sorted(presets - {""}))
 
 
 def _answers(samples: Sequence[Sample], texts: Sequence[str | None]) -> tuple[Answer, ...]:
@@ -149,8 +148,8 @@ def _unique_samples(samples: Sequence[Sample], path: Path) -> None:
         seen.add(sample.id)
 
 
-def _by_id(rows: Sequence[tuple[str, str | None, str]]) -> dict[str, str]:
-    texts: dict[str, str] = {}
+def _by_id(rows: Sequence[tuple[str, str | None, str | None]]) -> dict[str, str | None]:
+    texts: dict[str, str | None] = {}
     for where, name, text in rows:
         if name is None:
             raise ValueError(f"{where}: no 'id', though other predictions of this file have one")
@@ -160,11 +159,12 @@ def _by_id(rows: Sequence[tuple[str, str | None, str]]) -> dict[str, str]:
     return texts
 
 
-def _prediction(where: str, row: Mapping[str, Any]) -> tuple[str | None, str]:
+def _prediction(where: str, row: Mapping[str, Any]) -> tuple[str | None, str | None]:
     text, name = row.get("predict"), row.get("id")
     if not isinstance(text, str):
         raise ValueError(f"{where}: expected the answer as text in 'predict', got {text!r:.80}")
-    return None if name is None else str(name), text
+    failed = row.get("finish_reason") == "error"
+    return None if name is None else str(name), None if failed else text
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -20,6 +20,10 @@ SpeedWord = Literal["KEEP", "ACCELERATE", "DECELERATE", "STOP"]
 PathWord = Literal["STRAIGHT", "RIGHT_CHANGE", "LEFT_CHANGE", "RIGHT_TURN", "LEFT_TURN"]
 
 
+class Unanswerable(ValueError):
+    """A clip that has no true answer to a question; the text is a short snake_case reason."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Trajectory:
     """Where a body is at each of a rising run of times.
@@ -53,6 +57,11 @@ class Trajectory:
         """Return a run of waypoints."""
         yaw_rad = None if self.yaw_rad is None else self.yaw_rad[part]
         return Trajectory(self.t_s[part], self.xy_m[part], yaw_rad)
+
+
+def covers_s(trajectory: Trajectory, time_s: float) -> bool:
+    """Tell whether a 2 Hz trajectory has a point at a time, early or late by up to half a step."""
+    return bool((abs(trajectory.t_s - time_s) < STEP_S / 2).any())
 
 
 @dataclass(frozen=True, slots=True)

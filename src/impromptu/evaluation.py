@@ -4,6 +4,7 @@ The result, as JSON, of one pair of files::
 
     task, question, gt, pred
     joined_by              "id" or "order"
+    preset                 that the true answers were made with, as their file says ("": nothing)
     asked                  samples in the file of true answers
     answered, missing      of those, with and without a prediction
     read, unreadable       of the answered, those that answer the question and those that do not
@@ -67,6 +68,7 @@ class Evaluation:
             "gt": str(pair.truth),
             "pred": str(pair.prediction),
             "joined_by": self.joined.joined_by,
+            "preset": self.joined.preset,
             "asked": len(self.joined.answers),
             "answered": len(self.read) + len(self.unreadable),
             "missing": len(self.missing),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from impromptu.arrays import Floats, floats
+from impromptu.arrays import Bools, Floats, floats
 
 _UNIT_TOLERANCE = 0.01
 
@@ -19,6 +19,13 @@ def wrap_rad(angle_rad: Floats | float) -> Floats:
     return wrapped + np.pi
 
 
+def are_unit(quat_wxyz: Floats) -> Bools:
+    """Tell which of (..., 4) quaternions are finite and within 1 % of unit length."""
+    norm = np.linalg.norm(np.asarray(quat_wxyz, dtype=np.float64), axis=-1)
+    unit: Bools = np.abs(norm - 1) <= _UNIT_TOLERANCE
+    return unit
+
+
 def rotations(quat_wxyz: Floats) -> Floats:
     """Turn (..., 4) quaternions, scalar first, into (..., 3, 3) rotation matrices.
 
@@ -27,13 +34,11 @@ def rotations(quat_wxyz: Floats) -> Floats:
             message gives the first such row.
     """
     quat = np.asarray(quat_wxyz, dtype=np.float64)
-    norm = np.linalg.norm(quat, axis=-1, keepdims=True)
-    bad = ~(np.abs(norm[..., 0] - 1) <= _UNIT_TOLERANCE)
-    if bad.any():
+    if (bad := ~are_unit(quat)).any():
         row = int(np.flatnonzero(bad.ravel())[0])
         value = quat.reshape(-1, 4)[row].tolist()
         raise ValueError(f"quaternion {row} is {value}; expected a unit quaternion (w, x, y, z)")
-    w, x, y, z = np.moveaxis(quat / norm, -1, 0)
+    w, x, y, z = np.moveaxis(quat / np.linalg.norm(quat, axis=-1, keepdims=True), -1, 0)
     return np.stack(
         [
             np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], axis=-1),

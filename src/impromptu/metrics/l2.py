@@ -18,9 +18,7 @@ def compare(predicted: Sequence[Trajectory], true: Sequence[Trajectory]) -> dict
     t_s, error_m = errors_m(predicted, true)
     up_to_m = up_to_horizons(t_s, error_m, HORIZONS_S)
     at_m = at_horizons(t_s, error_m, HORIZONS_S)
-    return {f"up_to_{s}s": v for s, v in up_to_m.items()} | {
-        f"at_{s}s": v for s, v in at_m.items()
-    }
+    return {f"up_to_{s}s": v for s, v in up_to_m.items()} | {f"at_{s}s": v for s, v in at_m.items()}
 
 
 METRIC = Metric(

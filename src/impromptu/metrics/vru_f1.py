@@ -24,7 +24,9 @@ def matches(predicted: Sequence[Sighting], true: Sequence[Sighting]) -> int:
     if not predicted or not true:
         return 0
     ahead_m = np.subtract.outer([p.ahead_m for p in predicted], [t.ahead_m for t in true])
-    left_m = np.subtract.outer([p.left_m or 0.0 for p in predicted], [t.left_m or 0.0 for t in true])
+    left_m = np.subtract.outer(
+        [p.left_m or 0.0 for p in predicted], [t.left_m or 0.0 for t in true]
+    )
     distance_m = np.hypot(ahead_m, left_m)
     same = np.equal.outer(
         np.array([p.category.casefold() for p in predicted], dtype=object),

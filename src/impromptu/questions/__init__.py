@@ -1,20 +1,22 @@
 """Questions: each module here asks one thing of a clip and can read an answer back."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from impromptu.clip import Clip, Observation
+from impromptu.clip import Camera, Clip, Observation, Unanswerable, covers_s
 from impromptu.preset import Preset
 from impromptu.wording import Wording
+
+__all__ = ["AnswerError", "Question", "Unanswerable", "observe"]
 
 
 class AnswerError(ValueError):
     """Text that does not answer the question it was asked."""
 
 
-class Unanswerable(ValueError):
-    """A clip that has no true answer to the question; the text is a short snake_case reason."""
+def _all_of_it(clip: Clip, preset: Preset) -> Observation:
+    return clip.observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,14 @@ class Question:
             views, or ``each`` surround view in a sample of its own.
         past_s, future_s: How much past and future a clip must have to be asked at all.
         prompt: The text a model reads, with one ``<image>`` for each of the observation's cameras.
-        truth: The true answer; raises ``Unanswerable``. None where only a teacher can answer.
+        truth: The true answer about a clip whose observation came from ``observe``; raises
+            ``Unanswerable``. None where only a teacher can answer.
         write: An answer as text.
         read: Text as an answer; raises ``AnswerError``.
         metrics: Names of the metrics that compare two answers.
-        agents_only_with_future_s: Where set, the question is about agents, and only those with
-            this much known future and a known velocity are asked about.
-        tells_decision: The asker tells the ego's decision; the question is about its reason.
+        narrow: What of a clip, whose cameras are already those of ``views``, this question shows;
+            raises ``Unanswerable``. The one place where a question may look at the future: to
+            choose the agents it asks about, or to tell a decision whose reason it asks for.
     """
 
     task: str
@@ -48,5 +51,63 @@ class Question:
     write: Callable[[Any, Wording], str]
     read: Callable[[str], Any]
     metrics: tuple[str, ...]
-    agents_only_with_future_s: float | None = None
-    tells_decision: bool = False
+    narrow: Callable[[Clip, Preset], Observation] = _all_of_it
+
+
+def observe(
+    question: Question,
+    clip: Clip,
+    preset: Preset,
+    surround: Sequence[str],
+    forward: Sequence[str],
+) -> Iterator[tuple[str, Observation | Unanswerable]]:
+    """Yield what a question shows of a clip: once, or once for each view.
+
+    Args:
+        question: What is asked.
+        clip: All that is known.
+        preset: What a model is shown, and by which rules agents are chosen.
+        surround: The dataset's views of a full look around, in the order prompts show them.
+        forward: The views of its trajectory prompts; the first is the front view.
+
+    Yields:
+        A suffix for the sample's id (empty, or ``/<view>``), and the observation or the reason
+        why there is none.
+    """
+    for suffix, views in _asked_views(question, surround, forward):
+        try:
+            _require_length(question, clip)
+            cameras = _cameras(clip.observation, views)
+            here = replace(clip, observation=replace(clip.observation, cameras=cameras))
+            shown = preset.show(here, question.task)
+            yield suffix, question.narrow(replace(clip, observation=shown), preset)
+        except Unanswerable as reason:
+            yield suffix, reason
+
+
+def _asked_views(
+    question: Question, surround: Sequence[str], forward: Sequence[str]
+) -> list[tuple[str, Sequence[str]]]:
+    if question.views == "each":
+        return [(f"/{_snake_case(view)}", [view]) for view in surround]
+    shown = {"front": forward[:1], "forward": forward, "surround": surround}
+    return [("", shown[question.views])]
+
+
+def _cameras(observation: Observation, views: Sequence[str]) -> tuple[Camera, ...]:
+    by_view = {camera.view: camera for camera in observation.cameras}
+    for view in views:
+        if view not in by_view:
+            raise Unanswerable(f"no_{_snake_case(view)}_view")
+    return tuple(by_view[view] for view in views)
+
+
+def _require_length(question: Question, clip: Clip) -> None:
+    if not covers_s(clip.observation.past, -question.past_s):
+        raise Unanswerable(f"past_under_{question.past_s:g}s")
+    if question.future_s and not covers_s(clip.future, question.future_s):
+        raise Unanswerable(f"future_under_{question.future_s:g}s")
+
+
+def _snake_case(view: str) -> str:
+    return view.lower().replace(" ", "_")

@@ -1,0 +1,149 @@
+"""Score predictions against true answers: two folders, or two files."""
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from impromptu import evaluation, released_protocol
+from impromptu.answer_files import TASKS, Pair, join, pair_folders, task_of
+from impromptu.cli import Command
+from impromptu.files import write_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags; folders and files have names of their own, for the published script's."""
+    parser.add_argument(
+        "--gt_folder", "--gt", dest="gt", type=Path, required=True, help="true answers"
+    )
+    parser.add_argument(
+        "--pred_folder", "--pred", dest="pred", type=Path, required=True, help="predictions"
+    )
+    parser.add_argument(
+        "--save_path", "--out", dest="out", type=Path, required=True, help="the scores, JSON"
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=("strict", "released"),
+        default="strict",
+        help="released: the published script's arithmetic, faults included (default: strict)",
+    )
+    parser.add_argument(
+        "--task", choices=TASKS, help="of two files whose names do not tell (default: their names)"
+    )
+    parser.add_argument(
+        "--per_sample", type=Path, metavar="FILE", help="also write each sample's own figures"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score, save, show; return 1 where samples have no prediction."""
+    if args.per_sample and (args.protocol == "released" or args.gt.is_dir()):
+        raise ValueError("--per_sample goes with two files and the strict protocol")
+    pairs, unpredicted = _pairs(args.gt, args.pred, args.task)
+    tell = _strict if args.protocol == "strict" else _released
+    return tell(args, pairs, [path.name for path in unpredicted])
+
+
+def _pairs(truth: Path, prediction: Path, task: str | None) -> tuple[list[Pair], list[Path]]:
+    for path in (truth, prediction):
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such file or folder")
+    if truth.is_dir() != prediction.is_dir():
+        raise ValueError(f"{truth} and {prediction}: expected two folders or two files")
+    if not truth.is_dir():
+        return [Pair(task or task_of(truth), truth, prediction)], []
+    if task:
+        raise ValueError("--task goes with two files; in folders the file names tell")
+    return pair_folders(truth, prediction)
+
+
+def _strict(args: argparse.Namespace, pairs: Sequence[Pair], unpredicted: list[str]) -> int:
+    known = [pair for pair in pairs if evaluation.scored(pair.task)]
+    unscored = [pair.prediction.name for pair in pairs if pair not in known]
+    _require(known, pairs)
+    evaluations = [evaluation.evaluate(join(pair)) for pair in known]
+    results = [one.to_json() for one in evaluations]
+    report = {
+        "protocol": "strict",
+        "results": results,
+        "not_predicted": unpredicted,
+        "not_scored": unscored,
+    }
+    write_json(args.out, report)
+    if args.per_sample:
+        evaluation.write_per_sample(args.per_sample, evaluations[0])
+    print("\n".join(_strict_lines(results)))
+    return _end(args.out, unpredicted, unscored, any(one.missing for one in evaluations))
+
+
+def _released(args: argparse.Namespace, pairs: Sequence[Pair], unpredicted: list[str]) -> int:
+    known = [pair for pair in pairs if pair.task in released_protocol.RULES]
+    _require(known, pairs)
+    results = [released_protocol.evaluate(join(pair)) for pair in known]
+    write_json(args.out, results)
+    print(f"released protocol: {released_protocol.FORGIVES}")
+    for result in results:
+        figures = released_protocol.RULES[result["q"]].figures
+        shown = "  ".join(f"{name} {_number(result[name], '')}" for name in figures)
+        print(f"{result['q']}  {shown}  cnt {result['cnt']} of {result['asked']} asked")
+        if result["note"]:
+            print(f"    {result['note']}")
+    unscored = [pair.prediction.name for pair in pairs if pair not in known]
+    return _end(args.out, unpredicted, unscored, any(r["cnt"] < r["asked"] for r in results))
+
+
+def _require(known: Sequence[Pair], pairs: Sequence[Pair]) -> None:
+    if not known:
+        tasks = ", ".join(sorted({pair.task for pair in pairs}))
+        raise ValueError(f"nothing to score: this protocol has no score for {tasks}")
+
+
+def _strict_lines(results: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for result in results:
+        counts = ("asked", "answered", "missing", "read", "unreadable")
+        yield f"{result['task']}  {result['question']}: {result['pred']}"
+        if result["preset"]:
+            yield f"  true answers and prompts of the {result['preset']} preset"
+        yield (
+            "  "
+            + ", ".join(f"{result[name]} {name}" for name in counts)
+            + (
+                ""
+                if result["joined_by"] == "id"
+                else "; joined by order, the predictions have no ids"
+            )
+        )
+        if result["missing_ids"]:
+            yield f"  missing, first: {', '.join(result['missing_ids'])}"
+        for example in result["unreadable_examples"]:
+            yield f"  unreadable: {example['id']}: {example['why']}"
+        if result["note"]:
+            yield f"  {result['note']}"
+        for name, metric in result["metrics"].items():
+            yield f"  {name}  ({metric['convention']})"
+            for figure, value in metric["figures"].items():
+                unit = metric["units"][figure]
+                yield f"    {figure:<20} {_number(value, unit):>12} {unit}"
+
+
+def _number(value: float | None, unit: str) -> str:
+    if value is None:
+        return "none (0 / 0)"
+    return f"{value:.0f}" if unit == "count" else f"{value:.4f}"
+
+
+def _end(out: Path, unpredicted: list[str], unscored: list[str], lossy: bool) -> int:
+    if unpredicted:
+        print(f"no predictions for: {', '.join(unpredicted)}")
+    if unscored:
+        print(f"no score is defined for: {', '.join(unscored)}")
+    print(f"scores: {out}")
+    return int(lossy)
+
+
+COMMAND = Command(
+    summary="score predictions against true answers, in two folders or two files",
+    add_arguments=add_arguments,
+    run=run,
+)

@@ -1,0 +1,66 @@
+"""Imports point down only."""
+
+import ast
+from pathlib import Path
+
+import impromptu
+
+SRC = Path(impromptu.__file__).parent
+HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"}
+LAYERS = (
+    ("arrays", "files", "plugins", "progress", "torch_cpu"),
+    ("geometry",),
+    ("clip", "conversation"),
+    ("sampling", "preset", "meta_actions", "wording"),
+    ("datasets", "questions", "metrics", "miniature"),
+    ("engines", "part", "tiny_model"),
+    ("generation", "inference", "evaluation", "released_protocol"),
+    ("pictures", "report"),
+    ("pipeline",),
+    ("closed_loop",),
+    ("cli",),
+)
+HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
+
+
+def _modules() -> list[tuple[str, Path]]:
+    paths = [path for path in sorted(SRC.rglob("*.py")) if path != SRC / "__init__.py"]
+    return [(path.relative_to(SRC).parts[0].removesuffix(".py"), path) for path in paths]
+
+
+def _imports(tree: ast.AST) -> list[str]:
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def test_every_module_has_a_layer() -> None:
+    assert {name for name, _ in _modules()} <= set(HEIGHT)
+
+
+def test_imports_point_down() -> None:
+    upward = [
+        f"{path.relative_to(SRC)} imports {imported}"
+        for name, path in _modules()
+        for imported in _imports(ast.parse(path.read_text(encoding="utf-8")))
+        if imported.startswith("impromptu.")
+        and HEIGHT.get(imported.split(".")[1], -1) > HEIGHT[name]
+    ]
+    assert not upward
+
+
+def test_heavy_packages_are_imported_where_used() -> None:
+    at_top = [
+        f"{path.relative_to(SRC)} imports {imported} at its top"
+        for _, path in _modules()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for imported in _imports(
+            node if isinstance(node, ast.Import | ast.ImportFrom) else ast.Pass()
+        )
+        if imported.split(".")[0] in HEAVY
+    ]
+    assert not at_top
