@@ -170,12 +170,15 @@ def _prediction(where: str, row: Mapping[str, Any]) -> tuple[str | None, str | N
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield (place, object) of a JSON list or of JSON lines."""
     with path.open(encoding="utf-8", errors="replace") as file:
-        is_list = file.read(4096).lstrip("\ufeff \t\r\n").startswith("[")
+        is_list = file.read(4096).lstrip().startswith("[")
     kind = "row" if is_list else "line"
-    for number, row in enumerate(read_json(path), 1) if is_list else read_json_lines(path):
-        if not isinstance(row, dict):
-            raise ValueError(f"{path}: {kind} {number}: expected an object, got {row!r:.80}")
-        yield f"{path}: {kind} {number}", row
+    try:
+        for number, row in enumerate(read_json(path), 1) if is_list else read_json_lines(path):
+            if not isinstance(row, dict):
+                raise ValueError(f"{path}: {kind} {number}: expected an object, got {row!r:.80}")
+            yield f"{path}: {kind} {number}", row
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected UTF-8 text, byte {error.start} is not") from error
 
 
 def _answer_files(folder: Path) -> Iterator[Path]:

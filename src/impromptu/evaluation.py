@@ -11,17 +11,20 @@ The result, as JSON, of one pair of files::
     missing_ids            the first few
     unreadable_examples    the first few: id, why
     metrics                by name: convention, higher_is_better, figures (name -> value, null where
-                           it is 0 / 0) and units (name -> unit)
+                           it is 0 / 0 or larger than a float holds) and units (name -> unit)
     note                   why there are no metrics, or empty
 
 Figures are over the read answers only: one that cannot be read is counted, never averaged.
 """
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from impromptu import metrics, plugins, questions
 from impromptu.answer_files import Joined
@@ -109,7 +112,7 @@ def evaluate(joined: Joined) -> Evaluation:
     figures = {}
     if read:
         predicted, truths = [p for _, p, _ in read], [t for _, _, t in read]
-        figures = {m: _metric(m).compare(predicted, truths) for m in question.metrics}
+        figures = {metric: _compare(metric, predicted, truths) for metric in question.metrics}
     return Evaluation(joined, name, tuple(read), tuple(unreadable), tuple(missing), figures)
 
 
@@ -121,12 +124,19 @@ def write_per_sample(path: Path, evaluation: Evaluation) -> None:
 def _per_sample(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
     for name, predicted, true in evaluation.read:
         yield {"id": name} | {
-            metric: _metric(metric).compare([predicted], [true]) for metric in evaluation.figures
+            metric: _compare(metric, [predicted], [true]) for metric in evaluation.figures
         }
     for name, why in evaluation.unreadable:
         yield {"id": name, "unreadable": why[:_SHOWN_CHARACTERS]}
     for name in evaluation.missing:
         yield {"id": name, "missing": True}
+
+
+def _compare(metric: str, predicted: Sequence[Any], true: Sequence[Any]) -> dict[str, float | None]:
+    # A model may well answer [9e307, 0]: finite, but its error is not.
+    with np.errstate(over="ignore"):
+        figures = _metric(metric).compare(predicted, true)
+    return {name: v if v is None or math.isfinite(v) else None for name, v in figures.items()}
 
 
 def _true(path: Path, name: str, text: str, question: Question) -> Any:

@@ -262,7 +262,10 @@ def _open_manifest(out: Path, recipe: Recipe) -> dict[str, Any]:
 
 def _finish(out: Path, manifest: dict[str, Any]) -> None:
     """Write the registry of every file the manifest lists, and the manifest, last."""
-    manifest["datasets"] = dict(sorted(manifest["datasets"].items()))
+    manifest["datasets"] = {
+        dataset: dict(sorted(splits.items()))
+        for dataset, splits in sorted(manifest["datasets"].items())
+    }
     registry = {
         _registry_name(file): registry_entry(file)
         for splits in manifest["datasets"].values()

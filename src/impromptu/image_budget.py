@@ -20,8 +20,9 @@ def open_image(path: Path, max_pixels: int, min_pixels: int) -> Image.Image:
         OSError: The file is absent or is no image; the message names it.
     """
     try:
-        with Image.open(path) as image:
-            image.load()
+        with Image.open(path) as file:
+            file.load()
+        image: Image.Image = file
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         if isinstance(error, FileNotFoundError):
             raise FileNotFoundError(f"{path}: no such image") from error
@@ -37,10 +38,14 @@ def _rules(max_pixels: int, min_pixels: int) -> tuple[Callable[[int, int], tuple
     """Return the rules to apply one after another, each (width, height) -> (width, height)."""
 
     def shrink(width: int, height: int) -> tuple[int, int]:
-        return _scaled(width, height, max_pixels) if width * height > max_pixels else (width, height)
+        return (
+            _scaled(width, height, max_pixels) if width * height > max_pixels else (width, height)
+        )
 
     def grow(width: int, height: int) -> tuple[int, int]:
-        return _scaled(width, height, min_pixels) if width * height < min_pixels else (width, height)
+        return (
+            _scaled(width, height, min_pixels) if width * height < min_pixels else (width, height)
+        )
 
     return shrink, grow, _not_too_thin, _not_too_long
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -41,7 +41,10 @@ def infer(
     earlier run are asked again.
 
     Args:
+        samples: Their ids must differ.
         name: The engine's name.
+        engine: What answers; opened only if something is left to ask.
+        settings: What it is opened with.
         out: The JSON Lines file of predictions. ``<out>.settings`` beside it holds what they were
             made from, so that answers of two models are never mixed in one file.
         batch: The most samples to ask at once.
@@ -64,9 +67,7 @@ def _ask(
     """Append the answers to some batches; return what went wrong, by id."""
     problems: dict[str, str] = {}
     answer = engine.open(settings)
-    answers = chain.from_iterable(
-        zip(batch, answer(batch), strict=True) for batch in batches
-    )
+    answers = chain.from_iterable(zip(batch, answer(batch), strict=True) for batch in batches)
     total = sum(map(len, batches))
     with out.open("a", encoding="utf-8", newline="\n") as file:
         for sample, completion in track(answers, total, "samples", label):
@@ -78,9 +79,7 @@ def _ask(
 
 
 def _line(sample: Sample, completion: Completion) -> str:
-    prediction = Prediction(
-        sample.id, completion.text, sample.answer, completion.finish_reason
-    )
+    prediction = Prediction(sample.id, completion.text, sample.answer, completion.finish_reason)
     return json.dumps(prediction.to_json(), ensure_ascii=False) + "\n"
 
 

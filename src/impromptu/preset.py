@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from impromptu.clip import Clip, Observation
+from impromptu import meta_actions, released, visibility
+from impromptu.clip import Agent, Clip, MetaAction, Observation
 
 PresetName = Literal["strict", "released"]
 
@@ -14,9 +15,56 @@ class Preset:
     """One set of choices.
 
     Attributes:
-        observe: What a model is shown of a clip. ``strict``: its observation. ``released``: an
-            observation whose status is the published one, computed from the future.
+        name: As on the command line.
+        marks: What every record made with it carries beside its own fields.
+        show: What a model is shown of a clip for a task: ``q1`` ... ``q7``, ``planning``.
+        vulnerable: The agents that q1 is about, of a clip with the front view.
+        moving: The agents that q2 is about, of a clip with one view.
+        ego_action: What the ego does; raises ``Unanswerable``.
+        agent_actions: What each agent of the observation does, by number from 1; likewise.
     """
 
     name: PresetName
-    observe: Callable[[Clip], Observation]
+    marks: dict[str, str]
+    show: Callable[[Clip, str], Observation]
+    vulnerable: Callable[[Clip], list[Agent]]
+    moving: Callable[[Clip], list[Agent]]
+    ego_action: Callable[[Clip], MetaAction]
+    agent_actions: Callable[[Clip], dict[int, MetaAction]]
+
+
+def _observation(clip: Clip, task: str) -> Observation:
+    return clip.observation
+
+
+STRICT = Preset(
+    name="strict",
+    marks={},
+    show=_observation,
+    vulnerable=visibility.vulnerable,
+    moving=visibility.moving,
+    ego_action=meta_actions.ego_action,
+    agent_actions=meta_actions.agent_actions,
+)
+
+RELEASED = Preset(
+    name="released",
+    marks={"preset": "released", "warning": released.WARNING},
+    show=released.show,
+    vulnerable=released.vulnerable,
+    moving=released.moving,
+    ego_action=released.ego_action,
+    agent_actions=released.agent_actions,
+)
+
+
+def load_preset(name: str) -> Preset:
+    """Return a preset by its name.
+
+    Raises:
+        KeyError: There is no such preset; the message lists those there are.
+    """
+    presets: dict[str, Preset] = {preset.name: preset for preset in (STRICT, RELEASED)}
+    if name not in presets:
+        raise KeyError(f"no preset {name!r}; there are {', '.join(get_args(PresetName))}")
+    return presets[name]

@@ -46,7 +46,7 @@ _POINT = re.compile(r"\[\s*(-?\d+\.\d+)\s*,\s*(-?\d+\.\d+)\s*\]")
 class Rule:
     """How one task is scored: the names of its figures, and (true, predicted) -> one of each.
 
-    ``score`` raises ValueError where the published script stops with an error.
+    ``score`` raises ValueError where the published script stops with an error or has no number.
     """
 
     figures: tuple[str, ...]
@@ -72,7 +72,7 @@ def evaluate(joined: Joined) -> dict[str, Any]:
         try:
             rows.append(rule.score(true, predicted))
         except ValueError as error:
-            rows, note = [], f"{name}: {error}; the published script stops here with an error"
+            rows, note = [], f"{name}: {error}; the published script has no result here"
             break
     means: list[float | None] = [_mean(column) for column in zip(*rows, strict=True)]
     return {
@@ -136,14 +136,17 @@ def waypoints(true: str, predicted: str) -> tuple[float, ...]:
     """Return the mean distances in metres up to 1, 2, 3, 4, 5 s, best of four sign flips (q7).
 
     Raises:
-        ValueError: The true answer has under ten points with decimals.
+        ValueError: The true answer has under ten points with decimals, or a distance overflows.
     """
     truth = _TRUE_POINT.findall(true)[:STEPS]
     if len(truth) < STEPS:
         raise ValueError(f"the true answer has {len(truth)} points with decimals, not {STEPS}")
     gap_m = np.abs(_points(predicted)) - np.abs(np.array(truth, dtype=np.float64))
     # Of |x - t|, |-x - t| the smaller is ||x| - |t||, to the last bit: rounding is symmetric.
-    distance_m = np.sqrt((gap_m**2).sum(axis=1))
+    with np.errstate(over="ignore"):
+        distance_m = np.sqrt((gap_m**2).sum(axis=1))
+    if not np.isfinite(distance_m).all():
+        raise ValueError("a waypoint is too far away to square its distance")
     return tuple(float(distance_m[:count].mean()) for count in range(2, STEPS + 1, 2))
 
 
@@ -185,7 +188,7 @@ def _mean(values: Sequence[float]) -> float:
 
 def _differences(joined: Joined) -> list[str]:
     """Say what the published script would have done with these files."""
-    said = []
+    said = ["it pairs the files of two folders by sorted position, not by name"]
     for path in (joined.pair.truth, joined.pair.prediction):
         if ".json" in path.name:
             said.append(f"it passes over {path.name}, because the name holds '.json'")

@@ -5,13 +5,14 @@ zero after it has been put in the frame of the present.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from impromptu.arrays import Bools, Floats, Ints
 from impromptu.clip import STEP_S, EgoStatus, Trajectory
-from impromptu.geometry import SE3, yaws_rad
+from impromptu.geometry import SE3, are_unit, rotations, yaws_rad
 
 PAST_STEPS = 6
 """A clip shows at most 3 s before the present."""
@@ -39,13 +40,22 @@ class Poses:
     translations_m: Floats
     valid: Bools
 
-    def __getitem__(self, index: object) -> "Poses":
+    def __getitem__(self, index: Any) -> "Poses":
         """Return a part, by any numpy index of the leading axes."""
-        return Poses(self.rotations[index], self.translations_m[index], self.valid[index])  # type: ignore[index]
+        return Poses(self.rotations[index], self.translations_m[index], self.valid[index])
 
     def se3(self) -> SE3:
         """Return one pose as ``world_SE3_body``."""
         return SE3(self.rotations, self.translations_m)
+
+    def __matmul__(self, other: "Poses") -> "Poses":
+        """Compose pose by pose: ``a_SE3_b @ b_SE3_c`` is ``a_SE3_c``."""
+        turned_m = (self.rotations @ other.translations_m[..., None])[..., 0]
+        return Poses(
+            self.rotations @ other.rotations,
+            self.translations_m + turned_m,
+            self.valid & other.valid,
+        )
 
     def seen_from(self, base: "Poses") -> "Poses":
         """Express these poses in the frames of others of broadcastable shape, in full SE3."""
@@ -151,23 +161,42 @@ def _turns(rotations: Floats, interval_ns: Ints) -> tuple[Floats, Floats]:
     return angle_rad, cross
 
 
-def merge_equal_stamps(timestamps_ns: Ints, poses: Floats, name: str) -> tuple[Ints, Floats]:
-    """Sort (n,) stamps with their (n, k) pose rows, and keep one of rows that say the same twice.
+def poses(quat_wxyz_xyz: Floats) -> Poses:
+    """Turn (..., 7) rows qw, qx, qy, qz, x, y, z into poses.
+
+    A row that is not finite or whose quaternion is not of unit length is not valid.
+    """
+    valid = are_unit(quat_wxyz_xyz[..., :4]) & np.isfinite(quat_wxyz_xyz[..., 4:]).all(axis=-1)
+    rows = np.where(valid[..., None], quat_wxyz_xyz, [1.0, 0, 0, 0, 0, 0, 0])
+    return Poses(rotations(rows[..., :4]), rows[..., 4:], valid)
+
+
+def pose_track(
+    timestamps_ns: Ints, rows: Poses, name: str, *, max_gap_ns: int, edge_ns: int = 0
+) -> PoseTrack:
+    """Make a track of (n,) poses in any order: those not valid are left out.
 
     Raises:
-        ValueError: Two rows of one stamp disagree; the message begins with ``name``.
+        ValueError: No pose is valid, or two of one stamp disagree; the message begins with
+            ``name``. Of two that agree one is kept.
     """
     order = np.argsort(timestamps_ns, kind="stable")
-    stamps, rows = timestamps_ns[order], poses[order]
-    again = np.append(False, np.diff(stamps) == 0)
-    clash = np.flatnonzero(again & (rows != np.roll(rows, 1, axis=0)).any(axis=-1))
-    if clash.size:
-        stamp, where = int(stamps[clash[0]]), sorted(order[[clash[0] - 1, clash[0]]].tolist())
+    order = order[rows.valid[order]]
+    if not order.size:
+        raise ValueError(f"{name}: {len(timestamps_ns)} poses, none usable; download it again")
+    stamps, body = timestamps_ns[order], rows[order]
+    again = np.diff(stamps) == 0
+    moved = np.diff(body.translations_m, axis=0).any(axis=-1)
+    turned = np.diff(body.rotations, axis=0).any(axis=(-1, -2))
+    if (clash := np.flatnonzero(again & (moved | turned))).size:
+        first, second = sorted(order[clash[0] : clash[0] + 2] + 1)
         raise ValueError(
-            f"{name}: rows {where[0] + 1} and {where[1] + 1} have the same stamp {stamp} but "
-            "different poses; expected one pose a stamp: download the file again"
+            f"{name}: rows {first} and {second} have one stamp, {stamps[clash[0]]} ns, and "
+            "different poses; expected one pose a stamp: download it again"
         )
-    return stamps[~again], rows[~again]
+    kept = np.append(True, ~again)
+    stamps, body = stamps[kept], body[kept]
+    return PoseTrack(stamps, body.rotations, body.translations_m, max_gap_ns, edge_ns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -216,21 +245,22 @@ class Windows:
 
         Args:
             anchor: Which present.
-            motion: (7, 4) logged velocity x, y and acceleration x, y on the whole past grid in
-                ego axes of each instant, NaN where nothing was logged; or None.
-            steering_rad: (7,) logged steering wheel angle, NaN where nothing was logged; or None.
+            motion: (n, 7, 4) logged velocity x, y and acceleration x, y at ``times_ns`` in ego
+                axes of each instant, NaN where nothing was logged; or None.
+            steering_rad: (n, 7) logged steering wheel angle, likewise.
         """
-        unlogged = np.full((PAST_STEPS + 1, 5), np.nan)
-        values = unlogged if motion is None else np.column_stack([motion, unlogged[:, 4]])
+        logged = np.full((PAST_STEPS + 1, 5), np.nan)
+        if motion is not None:
+            logged[:, :4] = motion[anchor]
         if steering_rad is not None:
-            values[:, 4] = steering_rad
-        steps = range(PAST_STEPS - int(self.past_steps[anchor]), PAST_STEPS + 1)
-        return tuple(self._status(anchor, step, values[step]) for step in steps)
+            logged[:, 4] = steering_rad[anchor]
+        first = PAST_STEPS - int(self.past_steps[anchor])
+        return tuple(self._status(anchor, step, logged[step]) for step in range(first, len(logged)))
 
-    def _status(self, anchor: int, step: int, values: Floats) -> EgoStatus | None:
-        steering = None if np.isnan(values[4]) else float(values[4])
-        if not np.isnan(values[:4]).any():
-            return EgoStatus(values[:2], values[2:4], steering)
+    def _status(self, anchor: int, step: int, logged: Floats) -> EgoStatus | None:
+        steering = None if np.isnan(logged[4]) else float(logged[4])
+        if not np.isnan(logged[:4]).any():
+            return EgoStatus(logged[:2], logged[2:4], steering)
         velocity = self.velocity_mps[anchor, step + _NOW - PAST_STEPS]
         acceleration = self.acceleration_mps2[anchor, step + _NOW - PAST_STEPS]
         if np.isnan(velocity).any():
@@ -283,7 +313,7 @@ def _in_axes_of(rotations: Floats, vectors: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signal:
-    """A sensor's messages, rising in time.
+    """A sensor's messages, at least one, rising in time.
 
     Attributes:
         timestamps_ns: (n,).
@@ -298,7 +328,6 @@ class Signal:
     def at(self, times_ns: Ints) -> Floats:
         """Return the latest message not later than each time, (..., k); NaN where too old."""
         row = np.searchsorted(self.timestamps_ns, times_ns, side="right") - 1
-        age_ns = times_ns - self.timestamps_ns[row] if len(self.timestamps_ns) else times_ns
-        known = (row >= 0) & (age_ns <= self.max_age_ns)
+        known = (row >= 0) & (times_ns - self.timestamps_ns[row] <= self.max_age_ns)
         values: Floats = np.where(known[..., None], self.values[row], np.nan)
         return values

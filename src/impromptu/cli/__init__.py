@@ -26,14 +26,16 @@ class Command:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 done with losses, 2 not done."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    names = plugins.names(cli)
+    modules = {name.replace("_", "-"): name for name in plugins.names(cli)}
+    if argv and argv[0] in modules.values():
+        argv[0] = argv[0].replace("_", "-")
     parser = argparse.ArgumentParser(
         prog="impromptu", description="Raw driving logs to scored driving models."
     )
     parser.add_argument("--version", action="version", version=__version__)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for name in names if not argv or argv[0] not in names else [argv[0]]:
-        command = plugins.load(cli, name, Command)
+    for name in modules if not argv or argv[0] not in modules else [argv[0]]:
+        command = plugins.load(cli, modules[name], Command)
         one = subparsers.add_parser(name, help=command.summary, description=command.summary)
         command.add_arguments(one)
         one.set_defaults(run=command.run)

@@ -10,6 +10,8 @@ from impromptu.answer_files import TASKS, Pair, join, pair_folders, task_of
 from impromptu.cli import Command
 from impromptu.files import write_json
 
+_SHOWN = 3
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags; folders and files have names of their own, for the published script's."""
@@ -116,7 +118,7 @@ def _strict_lines(results: Iterable[dict[str, Any]]) -> Iterator[str]:
         )
         if result["missing_ids"]:
             yield f"  missing, first: {', '.join(result['missing_ids'])}"
-        for example in result["unreadable_examples"]:
+        for example in result["unreadable_examples"][:_SHOWN]:
             yield f"  unreadable: {example['id']}: {example['why']}"
         if result["note"]:
             yield f"  {result['note']}"

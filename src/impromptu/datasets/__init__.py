@@ -67,3 +67,11 @@ class Dataset:
     forward: tuple[str, ...]
     logs: Callable[[Path, Path], Sequence[Log]]
     clips: Callable[[Log], Iterator[Clip | Dropped]]
+
+
+def not_found(dataset: Dataset, root: Path, what: str) -> FileNotFoundError:
+    """Make the error of a folder without the dataset: what is missing, expected, and to be had."""
+    tree = "\n".join(f"  {root}/{line}" for line in dataset.tree.splitlines())
+    return FileNotFoundError(
+        f"{root}: {what}; expected {dataset.title} as\n{tree}\nDownload it from {dataset.url}"
+    )

@@ -158,10 +158,16 @@ class Qwen:
         """Join inputs: texts padded on the left, where no answer will follow, images in a row."""
         import torch
 
-        texts = {"input_ids": [one["input_ids"][0].tolist() for one in encoded]}
-        inputs = dict(
-            self.processor.tokenizer.pad(texts, padding_side="left", return_tensors="pt")
-        )
+        rows = [one["input_ids"][0] for one in encoded]
+        longest = max(map(len, rows))
+        shape = len(rows), longest
+        inputs = {
+            "input_ids": torch.full(shape, self.processor.tokenizer.pad_token_id),
+            "attention_mask": torch.zeros(shape, dtype=torch.long),
+        }
+        for at, row in enumerate(rows):
+            inputs["input_ids"][at, longest - len(row) :] = row
+            inputs["attention_mask"][at, longest - len(row) :] = 1
         for key in ("pixel_values", "image_grid_thw"):
             if parts := [one[key] for one in encoded if key in one]:
                 inputs[key] = torch.cat(parts)

@@ -7,7 +7,7 @@ import numpy as np
 
 from impromptu.arrays import Floats
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _KNOT_SPACING_M = 1.0
 
 
@@ -43,19 +43,13 @@ class Turn:
 def lane_change(start_m: float, length_m: float, left_m: float) -> list[Turn]:
     """Return the two opposite turns that shift a track sideways, ``left_m`` to the left.
 
-    Either half goes sideways by ``length / 2 * integral of sin(a * ease)``; since ``ease`` is
-    point-symmetric, that is ``length / 2 * sin(a / 2) * shape``; the angle is found by iteration.
+    The turns' angle has no closed form; a few rounds of proportional correction settle it.
     """
     half_m, angle = length_m / 2, 2 * left_m / length_m
     for _ in range(20):
-        sideways = float(((np.sin(angle * ease((_NODES + 1) / 2))) * _WEIGHTS).sum() / 2)
-        angle *= left_m / (2 * half_m * sideways)
+        sideways_m = half_m * float((np.sin(angle * ease((_NODES + 1) / 2)) * _WEIGHTS).sum())
+        angle *= left_m / sideways_m
     return [Turn(start_m, half_m, angle), Turn(start_m + half_m, half_m, -angle)]
-
-
-def quarter_turn_reach_m(length_m: float) -> float:
-    """Return how far forward (and as far sideways) a quarter turn of this length carries."""
-    return float((np.cos(np.pi / 2 * ease((_NODES + 1) / 2)) * _WEIGHTS).sum() / 2 * length_m)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,12 +138,17 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """A track followed at a pace."""
+    """A track followed at a pace.
+
+    Attributes:
+        lead_m: How far ahead of the pace, along the track, the body is.
+    """
 
     track: Track
     pace: Pace
+    lead_m: float = 0.0
 
     def xy_heading(self, t_s: Floats) -> tuple[Floats, Floats]:
         """Return (n, 2) positions in metres and (n,) headings in radians at (n,) times."""
-        along_m = self.pace.travelled_m(t_s)
+        along_m = self.lead_m + self.pace.travelled_m(t_s)
         return self.track.xy(along_m), self.track.heading(along_m)

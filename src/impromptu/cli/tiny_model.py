@@ -1,0 +1,21 @@
+"""``impromptu tiny-model``: a tiny random-weight Qwen2.5-VL to try training with."""
+
+import argparse
+from pathlib import Path
+
+from impromptu.cli import Command
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="the checkpoint folder to write")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed, the same bytes")
+
+
+def _run(args: argparse.Namespace) -> int:
+    from impromptu.tiny_model import build
+
+    print(f"wrote {build(args.out, args.seed)}")
+    return 0
+
+
+COMMAND = Command("build a tiny random-weight Qwen2.5-VL checkpoint", _add_arguments, _run)

@@ -1,0 +1,203 @@
+"""The nuScenes tables, gigabytes of JSON, streamed once into a small SQLite file by scene."""
+
+import json
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from impromptu.datasets._json_rows import json_rows
+from impromptu.files import fingerprint
+
+VERSIONS = "v1.0-trainval", "v1.0-test", "v1.0-mini"
+"""All that are present are read, in this order; what an earlier one holds is not read again."""
+TABLES = (
+    "sensor",
+    "calibrated_sensor",
+    "scene",
+    "sample",
+    "sample_data",
+    "ego_pose",
+    "category",
+    "instance",
+    "sample_annotation",
+)
+_LAYOUT = 1
+"""Raised with every change of the schema, so that an older index is not taken for a current one."""
+_SCHEMA = """
+CREATE TABLE calibration (token TEXT PRIMARY KEY, channel TEXT, intrinsics TEXT,
+    qw REAL, qx REAL, qy REAL, qz REAL, x REAL, y REAL, z REAL);
+CREATE TABLE scene (token TEXT PRIMARY KEY, name TEXT UNIQUE);
+CREATE TABLE sample (token TEXT PRIMARY KEY, scene TEXT, timestamp_us INTEGER);
+CREATE TABLE capture (token TEXT PRIMARY KEY, sample TEXT, calibration TEXT, pose TEXT,
+    is_key INTEGER, timestamp_us INTEGER, file TEXT, width INTEGER, height INTEGER,
+    qw REAL, qx REAL, qy REAL, qz REAL, x REAL, y REAL, z REAL);
+CREATE INDEX capture_pose ON capture (pose);
+CREATE TABLE category (token TEXT PRIMARY KEY, name TEXT);
+CREATE TABLE instance (token TEXT PRIMARY KEY, category TEXT);
+CREATE TABLE box (token TEXT PRIMARY KEY, sample TEXT, instance TEXT, visibility TEXT,
+    points INTEGER, length REAL, width REAL, height REAL,
+    qw REAL, qx REAL, qy REAL, qz REAL, x REAL, y REAL, z REAL);
+"""
+_BY_SCENE = """
+CREATE INDEX sample_scene ON sample (scene);
+CREATE INDEX capture_sample ON capture (sample);
+CREATE INDEX box_sample ON box (sample);
+"""
+_STORE = {
+    "calibrated_sensor": "INSERT OR IGNORE INTO calibration VALUES (?,?,?, ?,?,?,?, ?,?,?)",
+    "scene": "INSERT OR IGNORE INTO scene VALUES (?,?)",
+    "sample": "INSERT OR IGNORE INTO sample VALUES (?,?,?)",
+    "sample_data": "INSERT OR IGNORE INTO capture (token, sample, calibration, pose, is_key,"
+    " timestamp_us, file, width, height) VALUES (?,?,?,?,?, ?,?,?,?)",
+    "ego_pose": "UPDATE capture SET qw=?, qx=?, qy=?, qz=?, x=?, y=?, z=? WHERE pose=?",
+    "category": "INSERT OR IGNORE INTO category VALUES (?,?)",
+    "instance": "INSERT OR IGNORE INTO instance VALUES (?,?)",
+    "sample_annotation": "INSERT OR IGNORE INTO box VALUES (?,?,?,?, ?, ?,?,?, ?,?,?,?, ?,?,?)",
+}
+
+SCENES = "SELECT name FROM scene ORDER BY name"
+SAMPLES = """
+SELECT sample.token, sample.timestamp_us FROM sample JOIN scene ON sample.scene = scene.token
+WHERE scene.name = :scene ORDER BY sample.timestamp_us"""
+"""Token and stamp of a scene's keyframes, in the order of time."""
+CAPTURES = """
+SELECT c.sample, k.channel, c.is_key, c.timestamp_us, c.file, c.width, c.height, k.intrinsics,
+    k.qw, k.qx, k.qy, k.qz, k.x, k.y, k.z, c.qw, c.qx, c.qy, c.qz, c.x, c.y, c.z
+FROM scene JOIN sample ON sample.scene = scene.token JOIN capture AS c ON c.sample = sample.token
+JOIN calibration AS k ON k.token = c.calibration WHERE scene.name = :scene"""
+"""Keyframe images and all LIDAR_TOP sweeps of a scene."""
+CALIBRATION, EGO_POSE = slice(8, 15), slice(15, 22)
+"""Where the row of a capture has them, each as qw, qx, qy, qz, x, y, z."""
+BOXES = """
+SELECT sample.timestamp_us, b.instance, category.name, b.visibility, b.points,
+    b.length, b.width, b.height, b.qw, b.qx, b.qy, b.qz, b.x, b.y, b.z
+FROM scene JOIN sample ON sample.scene = scene.token JOIN box AS b ON b.sample = sample.token
+JOIN instance ON instance.token = b.instance JOIN category ON category.token = instance.category
+WHERE scene.name = :scene"""
+"""A scene's boxes in the world."""
+BOX_NUMBERS = slice(5, 15)
+"""Where the row of a box has length, width, height, qw, qx, qy, qz, x, y, z."""
+BOX_NUMBERS = slice(5, 15)
+"""Where the row of a box has length, width, height, qw, qx, qy, qz, x, y, z."""
+
+Row = dict[str, Any]
+Values = tuple[Any, ...]
+
+
+def paths(root: Path) -> list[Path]:
+    """Return where the tables of every version folder under ``root`` should be."""
+    folders = [root / version for version in VERSIONS if (root / version).is_dir()]
+    return [folder / f"{table}.json" for folder in folders for table in TABLES]
+
+
+def index(root: Path, tables: Sequence[Path], scratch: Path) -> Path:
+    """Return the index of the tables; build it unless these were indexed before.
+
+    Raises:
+        ValueError: A table is cut short or a row lacks a field; the message names file and row.
+    """
+    target = scratch / f"nuscenes-{fingerprint(tables, root)[:16]}-{_LAYOUT}.sqlite"
+    if not target.is_file():
+        _build(list(dict.fromkeys(table.parent for table in tables)), target)
+    return target
+
+
+def _build(folders: list[Path], target: Path) -> None:
+    """Write the index under another name, and give it its own when complete."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    try:
+        with closing(sqlite3.connect(temporary)) as db:
+            # No journal: a build that is cut short is thrown away whole.
+            db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
+            for folder in folders:
+                _add(db, folder)
+            db.executescript(_BY_SCENE)
+            db.commit()
+        os.replace(temporary, target)
+    except sqlite3.Error as error:
+        raise OSError(
+            f"{target}: cannot write the index of {folders[0].parent}: {error}"
+        ) from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _add(db: sqlite3.Connection, folder: Path) -> None:
+    channels = {row["token"]: row["channel"] for _, row in json_rows(folder / "sensor.json")}
+    used: dict[str, str] = {}
+
+    def calibration(row: Row) -> Values:
+        used[row["token"]] = channel = channels[row["sensor_token"]]
+        return row["token"], channel, json.dumps(row["camera_intrinsic"]), *_pose(row)
+
+    def capture(row: Row) -> Values | None:
+        channel, is_key = used[row["calibrated_sensor_token"]], bool(row["is_key_frame"])
+        if channel != "LIDAR_TOP" and not (is_key and channel.startswith("CAM_")):
+            return None
+        tokens = (row[field] for field in ("token", "sample_token", "calibrated_sensor_token"))
+        seen = int(row["timestamp"]), row["filename"], row["width"], row["height"]
+        return *tokens, row["ego_pose_token"], is_key, *seen
+
+    readers = {
+        "calibrated_sensor": calibration,
+        "scene": lambda row: (row["token"], row["name"]),
+        "sample": lambda row: (row["token"], row["scene_token"], int(row["timestamp"])),
+        "sample_data": capture,
+        "ego_pose": lambda row: (*_pose(row), row["token"]),
+        "category": lambda row: (row["token"], row["name"]),
+        "instance": lambda row: (row["token"], row["category_token"]),
+        "sample_annotation": _box,
+    }
+    for table, reader in readers.items():
+        db.executemany(_STORE[table], _rows(folder / f"{table}.json", reader))
+
+
+def _rows(path: Path, reader: Callable[[Row], Values | None]) -> Iterator[Values]:
+    """Yield what to store of each row; None stores nothing."""
+    for number, row in json_rows(path):
+        try:
+            stored = reader(row)
+        except KeyError as error:
+            raise ValueError(
+                f"{path}: row {number}: expected a field or an earlier table's token {error}; "
+                "unpack the metadata archive again"
+            ) from error
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: row {number}: {error}, in {row!r:.200}") from error
+        if stored is not None:
+            yield stored
+
+
+def _pose(row: Row) -> Values:
+    qw, qx, qy, qz = map(float, row["rotation"])
+    x, y, z = map(float, row["translation"])
+    return qw, qx, qy, qz, x, y, z
+
+
+def _box(row: Row) -> Values:
+    width, length, height = map(float, row["size"])
+    points = int(row["num_lidar_pts"]) + int(row["num_radar_pts"])
+    tokens = row["token"], row["sample_token"], row["instance_token"]
+    # Older tables leave the visibility of some boxes empty.
+    return *tokens, row.get("visibility_token") or "", points, length, width, height, *_pose(row)
+
+
+def query(path: Path, what: str, scene: str = "") -> list[sqlite3.Row]:
+    """Return all rows of one of this module's queries, about one scene.
+
+    Raises:
+        OSError: The index is gone or damaged.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            db.row_factory = sqlite3.Row
+            db.row_factory = sqlite3.Row
+            return db.execute(what, {"scene": scene}).fetchall()
+    except sqlite3.Error as error:
+        raise OSError(f"{path}: {error}; delete this index and run again") from error

@@ -1,0 +1,296 @@
+"""KITTI tracking: poses and motion from the oxts (GPS and IMU) rows, agents from label_02.
+
+The ego origin is the IMU. Rows have no stamps: they are 0.1 s apart, and every fifth is a
+present. A box counts as observed when its label says visible or partly occluded.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.spatial.transform import Rotation
+
+from impromptu.arrays import Floats
+from impromptu.clip import Camera, Clip, Kind, Observation
+from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
+from impromptu.datasets._agents import Boxes, Surroundings, surroundings
+from impromptu.geometry import SE3
+from impromptu.sampling import Poses, Windows, pose_track, windows
+
+ROW_NS = 100_000_000
+STRIDE = 5
+MAX_GAP_NS = 250_000_000
+"""A label may be missing for one row of a track."""
+EARTH_RADIUS_M = 6_378_137.0
+_SPLITS = {"training": "train", "testing": "test"}
+_KINDS: dict[str, Kind] = {
+    "Car": "vehicle",
+    "Van": "vehicle",
+    "Truck": "vehicle",
+    "Tram": "vehicle",
+    "Cyclist": "cyclist",
+    "Pedestrian": "pedestrian",
+    "Person": "pedestrian",
+    "Person_sitting": "pedestrian",
+    "Misc": "object",
+}
+_VF_VL_AF_AL = [8, 9, 14, 15]
+"""Columns of an oxts row: velocity forward and left, level with the earth; acceleration so."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """A sequence's calibration.
+
+    Attributes:
+        intrinsics_px: (3, 3) of the left colour camera.
+        ego_SE3_rectified: The frame of the labels, rectified camera 0, to the IMU.
+        ego_SE3_camera: The left colour camera to the IMU.
+    """
+
+    intrinsics_px: Floats
+    ego_SE3_rectified: SE3
+    ego_SE3_camera: SE3
+
+
+def logs(root: Path, scratch: Path) -> Sequence[Log]:
+    """List the sequences that have an oxts file, as ``training_0000`` and so on.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    found = [
+        Log(f"{folder}_{path.stem}", split, root, path, _inputs(path))
+        for folder, split in _SPLITS.items()
+        for path in sorted((root / "data_tracking_oxts" / folder / "oxts").glob("*.txt"))
+    ]
+    if not found:
+        raise not_found(DATASET, root, "no oxts file is here")
+    return found
+
+
+def clips(log: Log) -> Iterator[Clip | Dropped]:
+    """Yield a clip for every fifth row of a sequence.
+
+    Raises:
+        LogError: A row of a file has another number of columns or a value that is no number; the
+            message names file, row and column.
+    """
+    oxts = _oxts(log.source)
+    world_SE3_ego = _world_SE3_ego(oxts)
+    stamps_ns = ROW_NS * np.arange(len(oxts))
+    ego = windows(
+        pose_track(stamps_ns, world_SE3_ego, str(log.source), max_gap_ns=ROW_NS),
+        stamps_ns[::STRIDE],
+    )
+    # Where the past is not known this picks some row, which ``statuses`` passes over.
+    motion = oxts[np.maximum(ego.times_ns, 0) // ROW_NS][..., _VF_VL_AF_AL]
+    calibration = _calibration(_beside(log.source, "calib", "calib"))
+    around = _around(_beside(log.source, "label_2", "label_02"), calibration, world_SE3_ego, ego)
+    images = _beside(log.source, "image_2", "image_02").with_suffix("")
+    size_px = _size_px(images)
+    for index, row in enumerate(range(0, len(oxts), STRIDE)):
+        yield Clip(
+            id=f"kitti/{log.id}/{row:06d}",
+            dataset="kitti",
+            split=log.split,
+            log=log.id,
+            timestamp_ns=row * ROW_NS,
+            observation=Observation(
+                cameras=(_camera(images / f"{row:06d}.png", size_px, calibration),),
+                past=ego.past(index),
+                statuses=ego.statuses(index, motion),
+                agents=around.agents(index) if around else (),
+                annotated=around is not None,
+            ),
+            future=ego.future(index),
+            agent_futures=around.futures(index) if around else {},
+        )
+
+
+def _beside(oxts: Path, kind: str, folder: str) -> Path:
+    """Return the file of another kind about the same sequence."""
+    split = oxts.parent.parent.name
+    return oxts.parents[3] / f"data_tracking_{kind}" / split / folder / oxts.name
+
+
+def _inputs(oxts: Path) -> tuple[Path, ...]:
+    paths = oxts, _beside(oxts, "calib", "calib"), _beside(oxts, "label_2", "label_02")
+    return tuple(path for path in paths if path.is_file())
+
+
+def _lines(path: Path) -> list[list[str]]:
+    """Return the blank-separated fields of each line; bytes that are no text fail as fields."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return [line.split() for line in text.splitlines()]
+
+
+def _columns(path: Path, lines: Sequence[Sequence[str]], columns: int) -> None:
+    for row, line in enumerate(lines, start=1):
+        if len(line) != columns:
+            raise LogError(
+                f"{path}:{row}: expected {columns} columns, got {len(line)}; "
+                "the file may be cut short: unpack it again"
+            )
+
+
+def _numbers(path: Path, row: int, fields: Sequence[str], first_column: int = 1) -> list[float]:
+    """Return fields of one line (rows and columns counted from 1) as finite numbers."""
+    numbers = []
+    for column, text in enumerate(fields, start=first_column):
+        try:
+            numbers.append(float(text))
+        except ValueError:
+            numbers.append(math.nan)
+        if not math.isfinite(numbers[-1]):
+            raise LogError(f"{path}:{row}: column {column} is {text!r}; expected a finite number")
+    return numbers
+
+
+def _oxts(path: Path) -> Floats:
+    """Return the (rows, 30) table of a sequence's motion."""
+    lines = _lines(path)
+    _columns(path, lines, 30)
+    if not lines:
+        raise LogError(f"{path}: no rows; unpack it again")
+    return np.array([_numbers(path, row, line) for row, line in enumerate(lines, start=1)])
+
+
+def _world_SE3_ego(oxts: Floats) -> Poses:
+    """Return the IMU's poses in a world of east, north, up that begins at the first row.
+
+    Mercator at the scale of the first row's latitude, as in KITTI's own development kit.
+    """
+    lat_rad, lon_rad = np.radians(oxts[:, 0]), np.radians(oxts[:, 1])
+    scale_m = EARTH_RADIUS_M * np.cos(lat_rad[0])
+    north_m = scale_m * np.log(np.tan(np.pi / 4 + lat_rad / 2))
+    position_m = np.stack([scale_m * lon_rad, north_m, oxts[:, 2]], axis=-1)
+    # Turns about z, the new y and the new x: Rz(yaw) Ry(pitch) Rx(roll).
+    turned = Rotation.from_euler("ZYX", oxts[:, [5, 4, 3]]).as_matrix()
+    return Poses(turned, position_m - position_m[0], np.ones(len(oxts), dtype=bool))
+
+
+def _calibration(path: Path) -> Calibration | None:
+    """Read a calibration file, its keys spelled with a colon or without; None without a file."""
+    if not path.is_file():
+        return None
+    found = {
+        line[0].rstrip(":"): (row, line[1:]) for row, line in enumerate(_lines(path), 1) if line
+    }
+
+    def matrix(key: str, columns: int) -> Floats:
+        row, fields = found.get(key, (len(found) + 1, []))
+        if len(fields) != 3 * columns:
+            raise LogError(
+                f"{path}:{row}: expected {key} and {3 * columns} numbers, got {len(fields)}"
+            )
+        return np.array(_numbers(path, row, fields, 2)).reshape(3, columns)
+
+    projection, rectify = matrix("P2", 4), matrix("R_rect", 3)
+    camera_SE3_lidar, lidar_SE3_ego = matrix("Tr_velo_cam", 4), matrix("Tr_imu_velo", 4)
+    rectified_SE3_ego = (
+        SE3(rectify, np.zeros(3))
+        @ SE3(camera_SE3_lidar[:, :3], camera_SE3_lidar[:, 3])
+        @ SE3(lidar_SE3_ego[:, :3], lidar_SE3_ego[:, 3])
+    )
+    # P2 = K [I | b]: the colour camera stands at -b in the rectified frame.
+    offset_m = np.linalg.solve(projection[:, :3], projection[:, 3])
+    ego_SE3_rectified = rectified_SE3_ego.inverse()
+    camera = ego_SE3_rectified @ SE3(np.eye(3), -offset_m)
+    return Calibration(projection[:, :3], ego_SE3_rectified, camera)
+
+
+def _boxes(path: Path, calibration: Calibration, world_SE3_ego: Poses) -> Boxes:
+    """Read a label file into boxes in the world; regions marked DontCare are no boxes.
+
+    Raises:
+        LogError: A row is not a label of a row of the oxts file.
+    """
+    lines = _lines(path)
+    _columns(path, lines, 17)
+    kept = [(row, line) for row, line in enumerate(lines, 1) if line[2] != "DontCare"]
+    for row, line in kept:
+        if line[2] not in _KINDS:
+            raise LogError(f"{path}:{row}: type {line[2]!r}; expected one of {', '.join(_KINDS)}")
+        if not (line[0].isdecimal() and int(line[0]) < len(world_SE3_ego.valid)):
+            raise LogError(
+                f"{path}:{row}: frame {line[0]!r}; the oxts file has frames 0 to "
+                f"{len(world_SE3_ego.valid) - 1}"
+            )
+    # From column 4: truncated, occluded, alpha, 2D box, height, width, length, x, y, z, turn.
+    values = np.array([_numbers(path, row, [*line[3:]], 4) for row, line in kept]).reshape(-1, 14)
+    frames = np.array([int(line[0]) for _, line in kept], dtype=np.int64)
+    placed = world_SE3_ego[frames] @ _one(calibration.ego_SE3_rectified) @ _label_poses(values)
+    return Boxes(
+        timestamps_ns=ROW_NS * frames,
+        ids=[line[1] for _, line in kept],
+        categories=[line[2].lower().replace("_", " ") for _, line in kept],
+        kinds=[_KINDS[line[2]] for _, line in kept],
+        rotations=placed.rotations,
+        centers_m=placed.translations_m,
+        sizes_m=values[:, [9, 8, 7]],
+        observed=values[:, 1] < 2,
+    )
+
+
+def _one(pose: SE3) -> Poses:
+    return Poses(pose.rotation, pose.translation_m, np.array(True))
+
+
+def _label_poses(values: Floats) -> Poses:
+    """Return ``rectified_SE3_box``, x along its length, z up; a label gives the bottom's centre."""
+    cos, sin, zero = np.cos(values[:, 13]), np.sin(values[:, 13]), np.zeros(len(values))
+    # Columns: forward (cos, 0, -sin), left (sin, 0, cos), up (0, -1, 0) in camera axes.
+    rows = [cos, sin, zero, zero, zero, zero - 1, -sin, cos, zero]
+    center_m = values[:, 10:13] - np.stack([zero, values[:, 7] / 2, zero], axis=-1)
+    return Poses(np.stack(rows, axis=-1).reshape(-1, 3, 3), center_m, np.ones(len(values), bool))
+
+
+def _around(
+    path: Path, calibration: Calibration | None, world_SE3_ego: Poses, ego: Windows
+) -> Surroundings | None:
+    """Return the agents around each present; None where there are no labels, or none to place."""
+    boxes = _boxes(path, calibration, world_SE3_ego) if calibration and path.is_file() else None
+    if boxes is None or not boxes.ids:
+        return None
+    stamps_ns = ego.times_ns[:, -1]
+    return surroundings(boxes, stamps_ns, stamps_ns, ego.present, max_gap_ns=MAX_GAP_NS, edge_ns=0)
+
+
+def _size_px(images: Path) -> tuple[int, int] | None:
+    """Return the size of a sequence's first image that is one; sequences differ, rows do not."""
+    for path in sorted(images.glob("*.png"))[:1]:
+        try:
+            with Image.open(path) as image:
+                return image.width, image.height
+        except OSError:
+            return None
+    return None
+
+
+def _camera(
+    image: Path, size_px: tuple[int, int] | None, calibration: Calibration | None
+) -> Camera:
+    if calibration is None:
+        return Camera("FRONT", image, size_px)
+    return Camera("FRONT", image, size_px, calibration.intrinsics_px, calibration.ego_SE3_camera)
+
+
+DATASET = Dataset(
+    home="kitti",
+    title="KITTI tracking",
+    url="https://www.cvlibs.net/datasets/kitti/eval_tracking.php",
+    licence="CC BY-NC-SA 3.0: non-commercial",
+    tree="""data_tracking_oxts/{training,testing}/oxts/0000.txt
+data_tracking_image_2/{training,testing}/image_02/0000/000000.png
+data_tracking_calib/{training,testing}/calib/0000.txt
+data_tracking_label_2/training/label_02/0000.txt""",
+    splits=("train", "test"),
+    surround=("FRONT",),
+    forward=("FRONT",),
+    logs=logs,
+    clips=clips,
+)

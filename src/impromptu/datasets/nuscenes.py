@@ -1,0 +1,256 @@
+"""nuScenes: keyframes from its tables, the ego's status from its CAN bus expansion.
+
+The ego origin is the rear axle on the ground. The present is a keyframe's LIDAR_TOP sweep. A box
+counts as observed when a lidar or radar point lies in it and more than 40 % of it is visible.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from sqlite3 import Row
+
+import numpy as np
+
+from impromptu.arrays import Floats, Ints
+from impromptu.clip import Camera, Clip, Kind, Observation
+from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
+from impromptu.datasets import _nuscenes_can as can
+from impromptu.datasets import _nuscenes_index as tables
+from impromptu.datasets._agents import Boxes, Surroundings, surroundings
+from impromptu.geometry import SE2
+from impromptu.sampling import Poses, PoseTrack, pose_track, poses, windows
+
+MAX_GAP_NS = 750_000_000
+"""Keyframes are 0.40 to 0.60 s apart; with one missing the gap is wider than this."""
+EDGE_NS = 60_000_000
+"""The last keyframe may be this much early for a waypoint: one lidar turn, and some jitter."""
+VIEWS = "FRONT", "FRONT RIGHT", "FRONT LEFT", "BACK", "BACK LEFT", "BACK RIGHT"
+_CHANNELS = {"CAM_" + view.replace(" ", "_"): view for view in VIEWS}
+
+_CATEGORIES: dict[str, tuple[str, Kind]] = {
+    "vehicle.car": ("car", "vehicle"),
+    "vehicle.truck": ("truck", "vehicle"),
+    "vehicle.bus.bendy": ("bus", "vehicle"),
+    "vehicle.bus.rigid": ("bus", "vehicle"),
+    "vehicle.trailer": ("trailer", "vehicle"),
+    "vehicle.construction": ("construction vehicle", "vehicle"),
+    "vehicle.emergency.ambulance": ("ambulance", "vehicle"),
+    "vehicle.emergency.police": ("police car", "vehicle"),
+    "vehicle.bicycle": ("bicycle", "cyclist"),
+    "vehicle.motorcycle": ("motorcycle", "cyclist"),
+    "movable_object.trafficcone": ("traffic cone", "object"),
+    "movable_object.pushable_pullable": ("pushable object", "object"),
+}
+
+# Scene numbers of the official lists (nuscenes.utils.splits); a range may span numbers that do
+# not exist. All other scenes are train.
+_VAL = (
+    (3, 3), (12, 18), (35, 39), (92, 110), (221, 221), (268, 278), (329, 332), (344, 346),
+    (519, 524), (552, 565), (625, 638), (770, 784), (794, 802), (904, 931), (962, 972),
+    (1059, 1073),
+)  # fmt: skip
+_TEST = (
+    (77, 91), (111, 119), (140, 148), (265, 266), (279, 282), (307, 314), (333, 343), (481, 498),
+    (547, 551), (601, 624), (827, 846), (932, 943), (1026, 1043),
+)  # fmt: skip
+
+
+def split_of(scene: str) -> str:
+    """Return the official split of a scene such as ``scene-0061``, whichever version holds it."""
+    digits = scene.rpartition("-")[2]
+    number = int(digits) if digits.isdecimal() else 0
+    for split, ranges in ("val", _VAL), ("test", _TEST):
+        if any(first <= number <= last for first, last in ranges):
+            return split
+    return "train"
+
+
+def logs(root: Path, scratch: Path) -> Sequence[Log]:
+    """List the scenes of all versions under ``root``, by name.
+
+    Raises:
+        FileNotFoundError: No version is there, or one lacks a table.
+        ValueError: A table is damaged.
+    """
+    paths = tables.paths(root)
+    if not paths:
+        raise not_found(DATASET, root, f"none of {', '.join(tables.VERSIONS)} is here")
+    if lacking := [str(path.relative_to(root)) for path in paths if not path.is_file()]:
+        raise not_found(DATASET, root, f"{', '.join(lacking)} missing")
+    source = tables.index(root, paths, scratch)
+    names = [name for (name,) in tables.query(source, tables.SCENES)]
+    return [
+        Log(name, split_of(name), root, source, (*paths, *can.files(root, name))) for name in names
+    ]
+
+
+def clips(log: Log) -> Iterator[Clip | Dropped]:
+    """Yield a clip for every keyframe of a scene.
+
+    Raises:
+        LogError: Two keyframes have one stamp, sweeps of one stamp disagree, no ego pose is
+            usable, or a CAN file is damaged.
+    """
+    keyframes = tables.query(log.source, tables.SAMPLES, log.id)
+    stamps_ns = _stamps_ns(keyframes)
+    if (same := np.flatnonzero(np.diff(stamps_ns) == 0)).size:
+        first, second = (keyframes[same[0] + step]["token"] for step in (0, 1))
+        raise LogError(
+            f"{log.root}: sample.json: keyframes {first} and {second} of {log.id} have one "
+            f"timestamp, {stamps_ns[same[0]] // 1000} us; expected one each"
+        )
+    order = {keyframe["token"]: index for index, keyframe in enumerate(keyframes)}
+    captures = tables.query(log.source, tables.CAPTURES, log.id)
+    sweeps = [capture for capture in captures if capture["channel"] == "LIDAR_TOP"]
+    ego = windows(_track(log, sweeps), stamps_ns)
+    cameras = _cameras(log.root, captures, order, ego.present)
+    boxes, faulty_ns = _boxes(tables.query(log.source, tables.BOXES, log.id))
+    around = _around(boxes, stamps_ns, ego.present)
+    motion = can.motion(log.root, log.id, ego.times_ns)
+    steering_rad = can.steering_rad(log.root, log.id, ego.times_ns)
+    planning, posed = _planning_frame(sweeps), _posed(sweeps)
+    for token, index in order.items():
+        name = f"nuscenes/{log.id}/{token}"
+        if token not in posed:
+            yield Dropped(name, "no_ego_pose")
+        elif stamps_ns[index] in faulty_ns:
+            yield Dropped(name, "bad_box")
+        else:
+            yield Clip(
+                id=name,
+                dataset="nuscenes",
+                split=log.split,
+                log=log.id,
+                timestamp_ns=int(stamps_ns[index]),
+                observation=Observation(
+                    cameras=cameras[index],
+                    past=ego.past(index),
+                    statuses=ego.statuses(index, motion, steering_rad),
+                    agents=around.agents(index) if around else (),
+                    annotated=around is not None,
+                    ego_SE2_planning=planning,
+                ),
+                future=ego.future(index),
+                agent_futures=around.futures(index) if around else {},
+            )
+
+
+def _stamps_ns(rows: Sequence[Row]) -> Ints:
+    return 1000 * np.array([row["timestamp_us"] for row in rows], dtype=np.int64)
+
+
+def _numbers(rows: Sequence[Row], part: slice) -> Floats:
+    """Return (rows, k) numbers of a part of each row; what the tables lack is NaN."""
+    width = part.stop - part.start
+    return np.array([row[part] for row in rows], dtype=np.float64).reshape(-1, width)
+
+
+def _track(log: Log, sweeps: Sequence[Row]) -> PoseTrack:
+    try:
+        return pose_track(
+            _stamps_ns(sweeps),
+            poses(_numbers(sweeps, tables.EGO_POSE)),
+            f"{log.root}: {log.id}: ego poses of LIDAR_TOP",
+            max_gap_ns=MAX_GAP_NS,
+            edge_ns=EDGE_NS,
+        )
+    except ValueError as error:
+        raise LogError(str(error)) from error
+
+
+def _posed(sweeps: Sequence[Row]) -> set[str]:
+    """Return the keyframes whose own LIDAR_TOP pose is there and sound."""
+    sound = poses(_numbers(sweeps, tables.EGO_POSE)).valid
+    pairs = zip(sweeps, sound, strict=True)
+    return {sweep["sample"] for sweep, good in pairs if good and sweep["is_key"]}
+
+
+def _planning_frame(sweeps: Sequence[Row]) -> SE2 | None:
+    """Return the LIDAR_TOP frame (x right, y forward) turned to x forward, y left."""
+    lidar = poses(_numbers(sweeps, tables.CALIBRATION))
+    if not lidar.valid.any():
+        return None
+    ego_SE3_lidar = lidar[int(np.flatnonzero(lidar.valid)[0])].se3()
+    # The planning frame's x axis is the lidar's y axis.
+    forward = ego_SE3_lidar.rotation[:, 1]
+    return SE2(float(np.arctan2(forward[1], forward[0])), ego_SE3_lidar.translation_m[:2])
+
+
+def _cameras(
+    root: Path, captures: Sequence[Row], order: Mapping[str, int], present: Poses
+) -> list[tuple[Camera, ...]]:
+    """Return the images of each keyframe, in the order of ``VIEWS``."""
+    images = [capture for capture in captures if capture["channel"] in _CHANNELS]
+    images.sort(key=lambda image: list(_CHANNELS).index(image["channel"]))
+    then = poses(_numbers(images, tables.EGO_POSE))
+    now_SE3_then = then.seen_from(present[[order[image["sample"]] for image in images]])
+    placed = now_SE3_then @ poses(_numbers(images, tables.CALIBRATION))
+    matrices = {text: _matrix(text) for text in {image["intrinsics"] for image in images}}
+    found: list[list[Camera]] = [[] for _ in order]
+    for row, image in enumerate(images):
+        matrix = matrices[image["intrinsics"]] if placed.valid[row] else None
+        camera = Camera(
+            view=_CHANNELS[image["channel"]],
+            image=root / image["file"],
+            size_px=(image["width"], image["height"]) if image["width"] else None,
+            intrinsics_px=matrix,
+            ego_SE3_camera=None if matrix is None else placed[row].se3(),
+        )
+        found[order[image["sample"]]].append(camera)
+    return [tuple(cameras) for cameras in found]
+
+
+def _matrix(text: str) -> Floats | None:
+    matrix = np.array(json.loads(text), dtype=np.float64)
+    return matrix if matrix.shape == (3, 3) and np.isfinite(matrix).all() else None
+
+
+def _category(name: str) -> tuple[str, Kind]:
+    """Return what people call a nuScenes category, and its kind; an animal is an object here."""
+    if name.startswith("human.pedestrian."):
+        return "pedestrian", "pedestrian"
+    return _CATEGORIES.get(name, (name.rpartition(".")[2].replace("_", " "), "object"))
+
+
+def _boxes(rows: Sequence[Row]) -> tuple[Boxes, Ints]:
+    """Return a scene's sound boxes, and the stamps of keyframes that have an unsound one."""
+    numbers, stamps_ns = _numbers(rows, tables.BOX_NUMBERS), _stamps_ns(rows)
+    placed = poses(numbers[:, 3:])
+    sound = placed.valid & (numbers[:, :3] > 0).all(axis=-1)
+    words = [_category(row["name"]) for row in rows]
+    boxes = Boxes(
+        timestamps_ns=stamps_ns,
+        ids=[row["instance"] for row in rows],
+        categories=[word for word, _ in words],
+        kinds=[kind for _, kind in words],
+        rotations=placed.rotations,
+        centers_m=placed.translations_m,
+        sizes_m=numbers[:, :3],
+        observed=np.array([row["points"] > 0 and row["visibility"] != "1" for row in rows], bool),
+    )
+    return boxes.rows(np.flatnonzero(sound)), np.unique(stamps_ns[~sound])
+
+
+def _around(boxes: Boxes, stamps_ns: Ints, present: Poses) -> Surroundings | None:
+    """Return the agents around each keyframe; None for a scene without annotations."""
+    if not boxes.ids:
+        return None
+    return surroundings(
+        boxes, stamps_ns, stamps_ns, present, max_gap_ns=MAX_GAP_NS, edge_ns=EDGE_NS
+    )
+
+
+DATASET = Dataset(
+    home="nuscenes",
+    title="nuScenes",
+    url="https://www.nuscenes.org/nuscenes#download",
+    licence="CC BY-NC-SA 4.0 and the nuScenes terms of use: non-commercial",
+    tree="""v1.0-trainval/*.json (or v1.0-mini, v1.0-test; all that are present are read)
+samples/CAM_FRONT/*.jpg and the five other cameras
+can_bus/scene-0001_pose.json and _steeranglefeedback.json (CAN bus expansion, optional)""",
+    splits=("train", "val", "test"),
+    surround=VIEWS,
+    forward=VIEWS[:3],
+    logs=logs,
+    clips=clips,
+)

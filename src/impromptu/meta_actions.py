@@ -1,0 +1,156 @@
+"""What a body is about to do, in words, from where it will be over the next three seconds.
+
+The rules and their reasons are in docs/decisions/0003-meta-actions.md.
+"""
+
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+
+from impromptu.arrays import Floats
+from impromptu.clip import (
+    STEP_S,
+    Clip,
+    MetaAction,
+    PathWord,
+    SpeedWord,
+    Trajectory,
+    Unanswerable,
+    covers_s,
+)
+from impromptu.geometry import SE2, wrap_rad
+
+SPEED_WORDS: tuple[SpeedWord, ...] = get_args(SpeedWord)
+PATH_WORDS: tuple[PathWord, ...] = get_args(PathWord)
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where one word ends and the next begins.
+
+    Attributes:
+        horizon_s: How far ahead the questions ask.
+        stop_mps: Slower than this over the last half second is a stop.
+        speed_change_mps: A change of speed from now to the last half second from which on it is
+            told.
+        moved_m: A shorter way than this has no path but straight.
+        turn_rad: A change of heading from which on it may be a turn.
+        turn_radius_m: A wider mean radius than this is a bend of the road, not a turn.
+        change_m: A sideways shift, beyond what the change of heading explains, from which on it
+            is a change of lane.
+    """
+
+    horizon_s: float = 3.0
+    stop_mps: float = 0.5
+    speed_change_mps: float = 1.5
+    moved_m: float = 2.0
+    turn_rad: float = float(np.deg2rad(15.0))
+    turn_radius_m: float = 60.0
+    change_m: float = 1.5
+
+
+STRICT = Thresholds()
+
+
+def decide(speed_mps: float, future: Trajectory, limits: Thresholds = STRICT) -> MetaAction:
+    """Name what a body does.
+
+    Args:
+        speed_mps: How fast it is now, from its past alone.
+        future: In its own present frame, x forward; 2 Hz, at least up to the horizon.
+        limits: Where the words meet.
+
+    Raises:
+        Unanswerable: The future is shorter than the horizon.
+    """
+    if not covers_s(future, limits.horizon_s):
+        raise Unanswerable(f"future_under_{limits.horizon_s:g}s")
+    future = future[: round(limits.horizon_s / STEP_S)]
+    steps_m = np.diff(future.xy_m, axis=0, prepend=[[0.0, 0.0]])
+    end_mps = float(np.linalg.norm(steps_m[-1])) / STEP_S
+    return MetaAction(_speed(speed_mps, end_mps, limits), _path(steps_m, future.yaw_rad, limits))
+
+
+def _speed(now_mps: float, end_mps: float, limits: Thresholds) -> SpeedWord:
+    if end_mps < limits.stop_mps:
+        return "STOP"
+    if end_mps - now_mps >= limits.speed_change_mps:
+        return "ACCELERATE"
+    return "DECELERATE" if now_mps - end_mps >= limits.speed_change_mps else "KEEP"
+
+
+def _path(steps_m: Floats, yaw_rad: Floats | None, limits: Thresholds) -> PathWord:
+    """Name the path of (n, 2) steps, at whose ends the headings are ``yaw_rad``."""
+    length_m, heading_rad = _along(steps_m, yaw_rad)
+    way_m = float(np.abs(length_m).sum())
+    if way_m < limits.moved_m:
+        return "STRAIGHT"
+    turned_rad = float(_last_moving(length_m, heading_rad) if yaw_rad is None else yaw_rad[-1])
+    turned_rad = float(wrap_rad(turned_rad))
+    # The mean radius is the way divided by the change of heading.
+    if abs(turned_rad) >= max(limits.turn_rad, way_m / limits.turn_radius_m):
+        return "LEFT_TURN" if turned_rad > 0 else "RIGHT_TURN"
+    shift_m = _shift_m(length_m, heading_rad, turned_rad)
+    if abs(shift_m) >= limits.change_m:
+        return "LEFT_CHANGE" if shift_m > 0 else "RIGHT_CHANGE"
+    return "STRAIGHT"
+
+
+def _along(steps_m: Floats, yaw_rad: Floats | None) -> tuple[Floats, Floats]:
+    """Return lengths and headings of (n, 2) steps; a step in reverse has a negative length.
+
+    Where headings are not known a body is taken to go forward.
+    """
+    heading_rad = np.arctan2(steps_m[:, 1], steps_m[:, 0])
+    length_m = np.linalg.norm(steps_m, axis=1)
+    if yaw_rad is None:
+        return length_m, heading_rad
+    reverse = np.cos(heading_rad - yaw_rad) < 0
+    return np.where(reverse, -length_m, length_m), wrap_rad(heading_rad + np.pi * reverse)
+
+
+def _last_moving(length_m: Floats, heading_rad: Floats) -> float:
+    """Return the heading of the last step that is not just jitter at a standstill."""
+    return float(heading_rad[length_m >= 0.2 * length_m.mean()][-1])
+
+
+def _shift_m(length_m: Floats, heading_rad: Floats, turned_rad: float) -> float:
+    """Return how far a path swings out sideways beyond its change of heading.
+
+    A bend, however it tightens, takes the heading from 0 to its end value and never beyond. A
+    change of lane takes it beyond and back. What lies beyond, times the way, is the shift: on a
+    straight road the whole sideways move, on an arc or a clothoid nothing.
+    """
+    within = np.clip(heading_rad, min(0.0, turned_rad), max(0.0, turned_rad))
+    return float((length_m * np.sin(heading_rad - within)).sum())
+
+
+def in_body_frame(future: Trajectory, frame: SE2) -> Trajectory:
+    """Move a trajectory into the frame of a body whose present pose is ``frame``."""
+    yaw_rad = None if future.yaw_rad is None else wrap_rad(future.yaw_rad - frame.yaw_rad)
+    return Trajectory(future.t_s, frame.inverse().transform(future.xy_m), yaw_rad)
+
+
+def ego_action(clip: Clip) -> MetaAction:
+    """Name what the ego does; raises ``Unanswerable``."""
+    status = clip.observation.status
+    if status is None:
+        raise Unanswerable("speed_unknown")
+    return decide(float(np.linalg.norm(status.velocity_mps)), clip.future)
+
+
+def agent_actions(clip: Clip) -> dict[int, MetaAction]:
+    """Name what each agent of the observation does, by its number, from 1.
+
+    Raises:
+        Unanswerable: An agent's speed or future is not known.
+    """
+    actions = {}
+    for number, agent in enumerate(clip.observation.agents, start=1):
+        if agent.velocity_mps is None:
+            raise Unanswerable("speed_unknown")
+        frame = SE2(agent.yaw_rad, agent.center_m[:2])
+        future = in_body_frame(clip.agent_futures[agent.id], frame)
+        actions[number] = decide(float(np.linalg.norm(agent.velocity_mps)), future)
+    return actions

@@ -1,0 +1,253 @@
+"""Draw what a pinhole camera sees of the world: flat shaded faces, far ones first."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from impromptu.arrays import Floats, Ints
+from impromptu.geometry import SE3
+from impromptu.miniature import road
+from impromptu.miniature.mesh import TEMPLATES, Faces, joined, placed
+from impromptu.miniature.scenery import Discs, Scenery
+from impromptu.miniature.world import Boxes, World, axes
+
+NEAR_M, FAR_M = 0.25, 150.0
+SUPERSAMPLING = 2
+"""Images are drawn this many times larger, and reduced, for smooth edges."""
+
+Weather = Literal["clear", "overcast", "evening"]
+_SKIES: dict[Weather, tuple[tuple[int, int, int], ...]] = {
+    "clear": ((92, 148, 214), (206, 224, 238), (118, 128, 110)),
+    "overcast": ((168, 178, 190), (214, 218, 222), (112, 118, 110)),
+    "evening": ((88, 104, 158), (246, 206, 170), (104, 102, 98)),
+}
+"""Colours overhead, at the horizon, and of the ground off the street."""
+_SUNS: dict[Weather, tuple[Floats, float]] = {
+    "clear": (np.array([-0.36, -0.60, 0.71]), 0.45),
+    "overcast": (np.array([0.0, 0.2, 0.98]), 0.28),
+    "evening": (np.array([-0.70, 0.45, 0.55]), 0.42),
+}
+"""Where the light comes from, and its share of all light."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lens:
+    """A pinhole camera without distortion.
+
+    Attributes:
+        size_px: (width, height).
+        intrinsics_px: (3, 3).
+    """
+
+    size_px: tuple[int, int]
+    intrinsics_px: Floats
+    _rays: Floats = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Precompute the (height, width, 3) unit rays of a small picture of the sky."""
+        width, height = self.size_px
+        u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+        homogeneous = np.stack([u, v, np.ones_like(u)], axis=-1)
+        rays = homogeneous @ np.linalg.inv(self.intrinsics_px).T
+        rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+        object.__setattr__(self, "_rays", rays.astype(np.float32))
+
+    def project(self, points_m: Floats) -> Floats:
+        """Return (..., 2) pixels of (..., 3) points in the camera's frame, which are before it."""
+        scaled = points_m @ self.intrinsics_px.T
+        pixels: Floats = scaled[..., :2] / scaled[..., 2:]
+        return pixels
+
+    def elevation_sines(self, up: Floats) -> Floats:
+        """Return how steeply each pixel's ray rises: (height, width) sines."""
+        sines: Floats = self._rays @ up.astype(np.float32)
+        return sines
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Studio:
+    """Draws one world.
+
+    Attributes:
+        world: Whose bodies and lights to draw.
+        scenery: What stands around them.
+    """
+
+    world: World
+    scenery: Scenery
+    weather: Weather
+    _still: Faces = field(init=False, repr=False)
+    _palette: Floats = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Light up, once, all that does not move."""
+        object.__setattr__(self, "_palette", _sky_palette(self.weather))
+        object.__setattr__(self, "_still", self._lit(self.scenery.faces))
+
+    def _lit(self, faces: Faces) -> Faces:
+        """Shade faces by how they are turned to the light."""
+        a, b, c, _ = np.moveaxis(faces.corners_m, 1, 0)
+        normal = np.cross(b - a, c - a)
+        normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+        sun, share = _SUNS[self.weather]
+        light = 1.08 - share + share * (normal @ sun)
+        return Faces(
+            faces.corners_m, faces.colour * light[:, None], faces.thing, faces.middle_m, faces.radius_m
+        )
+
+    def bodies(self, boxes: Boxes, instant: int) -> Faces:
+        """Return the bodies' faces at one of the boxes' instants, thing by thing."""
+        shapes = [body.shape for body in self.world.bodies]
+        paint = np.array([body.colour for body in self.world.bodies], dtype=np.float64)
+        rotation = axes(boxes.yaw_rad[instant])
+        groups, order = [], []
+        for shape, template in TEMPLATES.items():
+            ours = np.array([i for i, other in enumerate(shapes) if other == shape], dtype=int)
+            if len(ours):
+                size, middle = boxes.size_m[ours], boxes.centre_m[instant, ours]
+                groups.append(placed(template, size, rotation[ours], middle, paint[ours]))
+                order.append(ours)
+        return self._lit(joined(groups))
+
+    def draw(self, lens: Lens, world_SE3_camera: SE3, boxes: Boxes, instant: int, t_s: float) -> Image.Image:
+        """Draw the picture of one exposure."""
+        camera_SE3_world = world_SE3_camera.inverse()
+        canvas = _Canvas(lens, camera_SE3_world, self._palette)
+        canvas.ground()
+        faces = joined([self._still, self.bodies(boxes, instant)])
+        lamps = self.scenery.lamps
+        lit = self.scenery.lit(*self.world.lights.colours(t_s))
+        canvas.things(faces, _joined_discs(self.scenery.crowns, lamps, lit))
+        return canvas.finished()
+
+
+def _joined_discs(crowns: Discs, lamps: Discs, lit: Floats) -> Discs:
+    """Put the trees' crowns and the lit lamps together."""
+    return Discs(
+        np.concatenate([crowns.middle_m, lamps.middle_m]),
+        np.concatenate([crowns.radius_m, lamps.radius_m]),
+        np.concatenate([crowns.colour, lit]),
+        np.concatenate([crowns.thing, lamps.thing]),
+        np.concatenate([crowns.facing, lamps.facing]),
+    )
+
+
+def _sky_palette(weather: Weather) -> Floats:
+    """Return (512, 3) colours by the sine of elevation, from -1 to 1."""
+    overhead, horizon, ground = (np.array(c, dtype=np.float64) for c in _SKIES[weather])
+    sine = np.linspace(-1, 1, 512)[:, None]
+    above = horizon + (overhead - horizon) * np.clip(sine / 0.55, 0, 1) ** 0.8
+    below = ground + (horizon - ground) * np.exp(sine / 0.03)
+    return np.where(sine >= 0, above, below)
+
+
+class _Canvas:
+    """A picture in the making."""
+
+    def __init__(self, lens: Lens, camera_SE3_world: SE3, palette: Floats) -> None:
+        self.lens, self.pose, self.haze = lens, camera_SE3_world, palette[258]
+        self.eye_m = camera_SE3_world.inverse().translation_m
+        sines = lens.elevation_sines(camera_SE3_world.rotation[:, 2])
+        sky = palette.astype(np.uint8)[((sines + 1) * 255.5).astype(np.int16)]
+        width, height = (SUPERSAMPLING * side for side in lens.size_px)
+        self.image = Image.fromarray(sky).resize((width, height), Image.Resampling.NEAREST)
+        self.pen = ImageDraw.Draw(self.image)
+        self.size = np.array([width, height])
+
+    def finished(self) -> Image.Image:
+        """Return the picture in its final size."""
+        return self.image.reduce(SUPERSAMPLING)
+
+    def pixels(self, points_m: Floats) -> Floats:
+        """Project (..., 3) camera points onto the larger picture."""
+        return SUPERSAMPLING * self.lens.project(points_m)
+
+    def hazed(self, colour: Floats, distance_m: Floats) -> Ints:
+        """Fade colours into the horizon's with distance."""
+        share = np.exp(-np.square(distance_m / 120.0))[:, None]
+        faded: Ints = np.clip(self.haze + (colour - self.haze) * share, 0, 255).astype(np.int64)
+        return faded
+
+    def ground(self) -> None:
+        """Paint the street."""
+        quads = road.painted()
+        seen = self._ahead(quads.corners_m.mean(axis=1), 12.0)
+        corners = self.pose.transform(quads.corners_m[seen])
+        distance = np.linalg.norm(corners.mean(axis=1), axis=-1)
+        self._fill(corners, self.hazed(quads.colour[seen], distance), np.arange(len(corners)))
+
+    def _ahead(self, middle_m: Floats, radius_m: Floats | float) -> Ints:
+        """Return which balls may be in the picture."""
+        x, _, z = self.pose.transform(middle_m).T
+        (fx, _, cx), width = self.lens.intrinsics_px[0], self.lens.size_px[0]
+        left, right = cx / fx, (width - cx) / fx
+        inside = (x > -left * z - radius_m * np.hypot(1, left)) & (
+            x < right * z + radius_m * np.hypot(1, right)
+        )
+        return np.flatnonzero(inside & (z > NEAR_M - radius_m) & (z < FAR_M))
+
+    def things(self, faces: Faces, discs: Discs) -> None:
+        """Draw things, far ones first, and each thing's faces in their own order."""
+        rank = np.full(len(faces.middle_m), -1)
+        seen = self._ahead(faces.middle_m, faces.radius_m)
+        distance = np.linalg.norm(faces.middle_m - self.eye_m, axis=-1)
+        rank[seen[np.argsort(-distance[seen], kind="stable")]] = np.arange(len(seen))
+        chosen = np.flatnonzero(rank[faces.thing] >= 0)
+        corners = self.pose.transform(faces.corners_m[chosen])
+        a, b, c, _ = np.moveaxis(corners, 1, 0)
+        towards = (np.cross(b - a, c - a) * a).sum(axis=-1) < 0
+        chosen, corners = chosen[towards], corners[towards]
+        thing = faces.thing[chosen]
+        colour = self.hazed(faces.colour[chosen], distance[thing])
+        self._discs = self._visible_discs(discs, rank, distance)
+        order = np.argsort(rank[thing], kind="stable")
+        self._fill(corners, colour, order, rank[thing])
+
+    def _visible_discs(self, discs: Discs, rank: Ints, distance: Floats) -> list[tuple[int, list[float], tuple[int, ...]]]:
+        """Return (rank, box, colour) of discs in the picture, by rank."""
+        middle = self.pose.transform(discs.middle_m)
+        faced = (discs.facing * (self.eye_m - discs.middle_m)).sum(-1) >= 0
+        chosen = np.flatnonzero((rank[discs.thing] >= 0) & faced & (middle[:, 2] > 1.0))
+        pixel = self.pixels(middle[chosen])
+        radius = SUPERSAMPLING * self.lens.intrinsics_px[0, 0] * discs.radius_m[chosen] / middle[chosen, 2]
+        colour = self.hazed(discs.colour[chosen], distance[discs.thing[chosen]]).tolist()
+        box = np.column_stack([pixel - radius[:, None], pixel + radius[:, None]]).tolist()
+        ranks = rank[discs.thing[chosen]].tolist()
+        return sorted(zip(ranks, box, map(tuple, colour), strict=True), key=lambda disc: -disc[0])
+
+    def _fill(self, corners: Floats, colour: Ints, order: Ints, rank: Ints | None = None) -> None:
+        """Fill (n, 4, 3) faces in an order; discs come after the faces of their rank."""
+        depth = corners[..., 2]
+        whole = (depth > NEAR_M).all(axis=1)
+        some = (depth > NEAR_M).any(axis=1)
+        pixels = self.pixels(np.where(whole[:, None, None], corners, 1.0))
+        inside = (pixels.max(axis=1) >= 0).all(-1) & (pixels.min(axis=1) < self.size).all(-1)
+        flat, fills = pixels.reshape(-1, 8).tolist(), colour.tolist()
+        for i in order[(some & ~whole | inside & whole)[order]].tolist():
+            if rank is not None:
+                while self._discs and self._discs[-1][0] < rank[i]:
+                    self._disc()
+            outline = flat[i] if whole[i] else self._clipped(corners[i])
+            self.pen.polygon(outline, fill=tuple(fills[i]))
+        while rank is not None and self._discs:
+            self._disc()
+
+    def _disc(self) -> None:
+        """Draw the next disc."""
+        _, box, colour = self._discs.pop()
+        self.pen.ellipse(box, fill=colour)
+
+    def _clipped(self, face: Floats) -> list[float]:
+        """Cut a (4, 3) face at the near plane and project what is left."""
+        ends = np.roll(face, -1, axis=0)
+        kept = []
+        for start, end in zip(face, ends, strict=True):
+            if start[2] > NEAR_M:
+                kept.append(start)
+            if (start[2] > NEAR_M) != (end[2] > NEAR_M):
+                share = (NEAR_M - start[2]) / (end[2] - start[2])
+                kept.append(start + share * (end - start))
+        outline: list[float] = self.pixels(np.array(kept)).ravel().tolist()
+        return outline

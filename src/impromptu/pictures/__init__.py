@@ -1,0 +1,38 @@
+"""Pictures of a sample: its paths on the front image, and the scene from above."""
+
+from matplotlib.figure import Figure
+
+from impromptu.clip import Camera, Clip
+from impromptu.pictures._paint import TRUTH, Paths, house_style, jpeg, png, run_style
+from impromptu.pictures.above import draw_above
+from impromptu.pictures.front import draw_front, front_camera, image_size_px
+
+__all__ = ["TRUTH", "Paths", "above_png", "front_camera", "front_jpeg", "run_style", "wide_png"]
+
+
+def front_jpeg(camera: Camera, paths: Paths) -> bytes:
+    """Draw paths on a calibrated camera's image, as if painted on the ground."""
+    width_px, height_px = image_size_px(camera)
+    with house_style():
+        figure = Figure(figsize=(8, 8 * height_px / width_px), dpi=120)
+        draw_front(figure.add_axes((0, 0, 1, 1)), camera, paths)
+        return jpeg(figure)
+
+
+def above_png(clip: Clip, paths: Paths) -> bytes:
+    """Draw paths and agents from above, in metres."""
+    with house_style():
+        figure = Figure(figsize=(6.2, 5.2), dpi=120)
+        draw_above(figure.add_axes((0.09, 0.1, 0.63, 0.88)), clip, paths)
+        return png(figure)
+
+
+def wide_png(camera: Camera, clip: Clip, paths: Paths) -> bytes:
+    """Draw both beside each other, for a README."""
+    with house_style():
+        figure = Figure(figsize=(11.4, 3.8), dpi=110)
+        front = figure.add_axes((0, 0, 0.6, 1))
+        draw_front(front, camera, paths)
+        front.set_anchor("W")
+        draw_above(figure.add_axes((0.655, 0.12, 0.215, 0.86)), clip, paths)
+        return png(figure)

@@ -1,0 +1,53 @@
+"""How the report writes numbers, and text that others wrote."""
+
+import html
+import re
+from base64 import b64encode
+
+from impromptu.pictures import run_style
+
+_GLYPHS = {"o": "●", "s": "■", "^": "▲", "D": "◆"}
+
+
+def number(value: float | None, unit: str) -> str:
+    """Write a figure to three decimals, a count as an integer, and 0 / 0 as what it is."""
+    if value is None:
+        return "none (0 / 0)"
+    if unit == "count":
+        return f"{value:.0f}"
+    return "< 0.001" if 0 < value < 0.0005 else f"{value:.3f}"
+
+
+def metres(value_m: float | None) -> str:
+    """Write a distance, or a dash where there is none."""
+    return "–" if value_m is None else f"{value_m:.2f} m"
+
+
+def counted(reasons: dict[str, int]) -> str:
+    """Write counts by reason, most frequent first: ``3 future_under_5s, 1 no_front_view``."""
+    ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {reason}" for reason, count in ordered)
+
+
+def mark(position: int) -> tuple[str, str]:
+    """Return the colour of a run, and the sign that repeats its marker in text."""
+    color, marker = run_style(position)
+    return color, _GLYPHS[marker]
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Return an image as an address that holds the image itself."""
+    return f"data:image/{kind};base64,{b64encode(content).decode()}"
+
+
+def markdown_cell(value: object) -> str:
+    """Write a value so that it stays one cell of a table, and text."""
+    one_line = " ".join(html.escape(str(value), quote=False).split())
+    return re.sub(r"([\\|`*_\[\]])", r"\\\1", one_line)
+
+
+def fenced(value: str) -> str:
+    """Write text as a code block whose fence is longer than any run of backticks in it."""
+    longest = max((len(run) for run in re.findall("`+", value)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{value}\n{fence}"
