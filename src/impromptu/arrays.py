@@ -1,5 +1,6 @@
 """Array types, and the one check that gives them shapes."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ def floats(values: object, *shape: int | None, name: str) -> Floats:
         ValueError: The shape differs or a value is not finite.
     """
     array = np.array(values, dtype=np.float64)
-    if array.ndim != len(shape) or any(
-        want not in (None, got) for want, got in zip(shape, array.shape, strict=True)
+    if array.shape != shape and (
+        array.ndim != len(shape)
+        or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True))
     ):
         wanted = "(" + ", ".join("n" if want is None else str(want) for want in shape) + ")"
         raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
-    if not np.isfinite(array).all():
+    # One product is a quicker look than a mask; each value is looked at only where it overflows.
+    if not math.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
         raise ValueError(f"{name}: {int((~np.isfinite(array)).sum())} values are not finite")
     array.flags.writeable = False
     return array

@@ -3,7 +3,7 @@
 The rules and their reasons are in docs/decisions/0003-meta-actions.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -47,10 +47,15 @@ class Thresholds:
     moved_m: float = 2.0
     turn_rad: float = float(np.deg2rad(15.0))
     turn_radius_m: float = 60.0
-    change_m: float = 1.5
+    change_m: float = 1.0
 
 
 STRICT = Thresholds()
+ON_FOOT = replace(STRICT, change_m=float("inf"))
+"""People on foot have no lane to change."""
+
+_MOVING_SHARE = 0.2
+"""Steps shorter than this share of the mean one have no course, only jitter."""
 
 
 def decide(speed_mps: float, future: Trajectory, limits: Thresholds = STRICT) -> MetaAction:
@@ -58,7 +63,8 @@ def decide(speed_mps: float, future: Trajectory, limits: Thresholds = STRICT) ->
 
     Args:
         speed_mps: How fast it is now, from its past alone.
-        future: In its own present frame, x forward; 2 Hz, at least up to the horizon.
+        future: In its own present frame, x forward; 2 Hz, at least up to the horizon. Where it
+            has no headings the courses of its first and last step stand for them, 2.5 s apart.
         limits: Where the words meet.
 
     Raises:
@@ -82,48 +88,55 @@ def _speed(now_mps: float, end_mps: float, limits: Thresholds) -> SpeedWord:
 
 def _path(steps_m: Floats, yaw_rad: Floats | None, limits: Thresholds) -> PathWord:
     """Name the path of (n, 2) steps, at whose ends the headings are ``yaw_rad``."""
-    length_m, heading_rad = _along(steps_m, yaw_rad)
-    way_m = float(np.abs(length_m).sum())
-    if way_m < limits.moved_m:
+    way_m = np.linalg.norm(steps_m, axis=1)
+    if way_m.sum() < limits.moved_m:
         return "STRAIGHT"
-    turned_rad = float(_last_moving(length_m, heading_rad) if yaw_rad is None else yaw_rad[-1])
-    turned_rad = float(wrap_rad(turned_rad))
+    course_rad = np.arctan2(steps_m[:, 1], steps_m[:, 0])
+    if yaw_rad is None:
+        bent_rad = _bent_rad(way_m, course_rad)
+        turned_rad = float(bent_rad[-1])
+    else:
+        way_m, bent_rad = _true_to_heading(way_m, course_rad, yaw_rad)
+        turned_rad = float(wrap_rad(yaw_rad[-1]))
     # The mean radius is the way divided by the change of heading.
-    if abs(turned_rad) >= max(limits.turn_rad, way_m / limits.turn_radius_m):
+    if abs(turned_rad) >= max(limits.turn_rad, np.abs(way_m).sum() / limits.turn_radius_m):
         return "LEFT_TURN" if turned_rad > 0 else "RIGHT_TURN"
-    shift_m = _shift_m(length_m, heading_rad, turned_rad)
+    shift_m = _shift_m(way_m, bent_rad, turned_rad)
     if abs(shift_m) >= limits.change_m:
         return "LEFT_CHANGE" if shift_m > 0 else "RIGHT_CHANGE"
     return "STRAIGHT"
 
 
-def _along(steps_m: Floats, yaw_rad: Floats | None) -> tuple[Floats, Floats]:
-    """Return lengths and headings of (n, 2) steps; a step in reverse has a negative length.
+def _bent_rad(way_m: Floats, course_rad: Floats) -> Floats:
+    """Return courses relative to the first one; a step too short for a course takes another's."""
+    moving = np.flatnonzero(way_m >= _MOVING_SHARE * way_m.mean())
+    nearest = moving[np.abs(np.arange(len(way_m))[:, None] - moving).argmin(axis=1)]
+    return wrap_rad(course_rad[nearest] - course_rad[moving[0]])
 
-    Where headings are not known a body is taken to go forward.
+
+def _true_to_heading(way_m: Floats, course_rad: Floats, yaw_rad: Floats) -> tuple[Floats, Floats]:
+    """Return signed ways and courses: negative in reverse, and freed of their mean slip.
+
+    A box's heading is often a few degrees off its motion throughout, and its centre slips
+    sideways in a turn. Over 30 m two degrees would be a metre of shift.
     """
-    heading_rad = np.arctan2(steps_m[:, 1], steps_m[:, 0])
-    length_m = np.linalg.norm(steps_m, axis=1)
-    if yaw_rad is None:
-        return length_m, heading_rad
-    reverse = np.cos(heading_rad - yaw_rad) < 0
-    return np.where(reverse, -length_m, length_m), wrap_rad(heading_rad + np.pi * reverse)
+    before_rad = np.concatenate([[0.0], yaw_rad[:-1]])
+    slip_rad = wrap_rad(course_rad - before_rad - wrap_rad(yaw_rad - before_rad) / 2)
+    reverse = np.abs(slip_rad) > np.pi / 2
+    slip_rad = wrap_rad(slip_rad + np.pi * reverse)
+    mean_slip_rad = float(way_m @ slip_rad / way_m.sum())
+    return np.where(reverse, -way_m, way_m), wrap_rad(course_rad + np.pi * reverse - mean_slip_rad)
 
 
-def _last_moving(length_m: Floats, heading_rad: Floats) -> float:
-    """Return the heading of the last step that is not just jitter at a standstill."""
-    return float(heading_rad[length_m >= 0.2 * length_m.mean()][-1])
-
-
-def _shift_m(length_m: Floats, heading_rad: Floats, turned_rad: float) -> float:
+def _shift_m(way_m: Floats, bent_rad: Floats, turned_rad: float) -> float:
     """Return how far a path swings out sideways beyond its change of heading.
 
     A bend, however it tightens, takes the heading from 0 to its end value and never beyond. A
     change of lane takes it beyond and back. What lies beyond, times the way, is the shift: on a
     straight road the whole sideways move, on an arc or a clothoid nothing.
     """
-    within = np.clip(heading_rad, min(0.0, turned_rad), max(0.0, turned_rad))
-    return float((length_m * np.sin(heading_rad - within)).sum())
+    within_rad = np.clip(bent_rad, min(0.0, turned_rad), max(0.0, turned_rad))
+    return float((way_m * np.sin(bent_rad - within_rad)).sum())
 
 
 def in_body_frame(future: Trajectory, frame: SE2) -> Trajectory:
@@ -152,5 +165,6 @@ def agent_actions(clip: Clip) -> dict[int, MetaAction]:
             raise Unanswerable("speed_unknown")
         frame = SE2(agent.yaw_rad, agent.center_m[:2])
         future = in_body_frame(clip.agent_futures[agent.id], frame)
-        actions[number] = decide(float(np.linalg.norm(agent.velocity_mps)), future)
+        limits = ON_FOOT if agent.kind == "pedestrian" else STRICT
+        actions[number] = decide(float(np.linalg.norm(agent.velocity_mps)), future, limits)
     return actions

@@ -2,102 +2,189 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
-from impromptu import engines, miniature, plugins, questions, registry
-from impromptu.answer_files import Pair, join
+from impromptu import datasets, engines, miniature, plugins, questions, report
+from impromptu.answer_files import Pair, join, task_of
+from impromptu.clip import Clip
+from impromptu.conversation import Sample
+from impromptu.datasets import Dataset
 from impromptu.engines import Engine, Settings
 from impromptu.evaluation import evaluate
-from impromptu.files import write_json
-from impromptu.generation import Result, generate
+from impromptu.files import read_json, read_json_lines, write_json
+from impromptu.generation import MANIFEST, REGISTRY, Result, generate
 from impromptu.inference import infer
 from impromptu.part import Recipe
+from impromptu.questions import Question
+from impromptu.registry import load_samples
 
 DATASETS = ("nuscenes", "kitti", "argoverse2")
-PLANNING = "nuscenes_planning_val"
-ANSWERED_TASKS = ("q1", "q2", "q6", "q7")
+TRAINING, HELD_OUT = "nuscenes_planning_train", "nuscenes_planning_val"
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One engine's part in the demo, and what it is asked.
-
-    Attributes:
-        name: For people.
-        registered: Names of the sample files it answers.
-    """
+class Contestant:
+    """An engine in the demo, and the tasks it can answer."""
 
     name: str
+    about: str
     engine: str
     settings: Settings
-    registered: Sequence[str]
+    tasks: Sequence[str]
     batch: int = 64
+
+
+ECHO = Contestant(
+    "echo",
+    "Repeats the true answer. No model; every figure must come out perfect.",
+    "echo",
+    Settings(),
+    ("q1", "q2", "q6", "q7", "planning"),
+)
+CONSTANT_VELOCITY = Contestant(
+    "constant velocity",
+    "Goes on straight at the speed that the prompt states. No model.",
+    "constant_velocity",
+    Settings(),
+    ("q7", "planning"),
+)
+
+
+def demo(out: Path, training: Path | None, workers: int, say: Say) -> Path:
+    """Run the whole pipeline on miniature datasets; return the report.
+
+    Args:
+        out: Folder for everything.
+        training: LLaMA-Factory YAML to train a tiny model with, or None for no training.
+        workers: Number of processes that generate.
+        say: Told what begins.
+    """
+    data_raw, samples_dir = out / "data_raw", out / "data_qa_results"
+    make_samples(data_raw, samples_dir, workers, say)
+    contestants = [CONSTANT_VELOCITY, ECHO]
+    if training:
+        contestants.insert(0, _trained(train(training, samples_dir, out, say), samples_dir))
+    runs = [compete(one, samples_dir, out, say) for one in contestants]
+    return tell(runs, data_raw, samples_dir, out / "report", bool(training), say)
 
 
 def make_samples(data_raw: Path, out: Path, workers: int, say: Say) -> Result:
     """Write miniatures of three datasets, and ask every question of them."""
-    say(f"Drawing small drives in three native formats: {data_raw}")
-    miniature.write(data_raw)
-    say(f"Generating samples: {out}")
+    say(f"drawing small drives in three native formats: {data_raw}")
+    miniature.write(data_raw, datasets=DATASETS)
+    say(f"generating samples: {out}")
     recipe = Recipe(tuple(plugins.names(questions)))
     return generate(data_raw, out, DATASETS, None, recipe, workers)
 
 
-def train(config: Path, say: Say) -> Path:
-    """Train with LLaMA-Factory on a CPU, starting from random weights; return the checkpoint.
+def train(config: Path, samples_dir: Path, out: Path, say: Say) -> Path:
+    """Train a tiny model of random weights with LLaMA-Factory; return its checkpoint.
 
     Raises:
-        RuntimeError: Training failed; its own words are above.
+        ChildProcessError: Training failed; its own words are above.
     """
     from impromptu.tiny_model import build
 
-    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
-    say(f"Building a tiny Qwen2.5-VL: {settings['model_name_or_path']}")
-    build(Path(settings["model_name_or_path"]), seed=0)
-    say(f"llamafactory-cli train {config}")
-    command = [str(Path(sys.executable).parent / "llamafactory-cli"), "train", str(config)]
-    done = subprocess.run(command, check=False)  # noqa: S603 - our own YAML, no shell
+    say(f"building a tiny Qwen2.5-VL of random weights: {out / 'tiny_model'}")
+    build(out / "tiny_model", 0)
+    places = {
+        "model_name_or_path": out / "tiny_model",
+        "dataset_dir": samples_dir,
+        "dataset": TRAINING,
+        "output_dir": out / "tiny_trained",
+    }
+    command = [
+        str(Path(sys.executable).with_name("llamafactory-cli")),
+        "train",
+        str(config),
+        *(f"{key}={value}" for key, value in places.items()),
+    ]
+    say(" ".join(command))
+    done = subprocess.run(command, check=False)  # noqa: S603 - a list, no shell, our own words
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}")
-    return Path(settings["output_dir"])
+        raise ChildProcessError(f"training ended with exit code {done.returncode}; see above")
+    return out / "tiny_trained"
 
 
-def predict(run: Run, samples_dir: Path, out: Path, say: Say) -> list[Path]:
-    """Answer each registered file; return the prediction files."""
-    engine = plugins.load(engines, run.engine, Engine)
-    paths = []
-    for name in run.registered:
-        path = out / f"{name}.jsonl"
-        say(f"{run.name} answers {name}: {path}")
-        samples = registry.load_samples(samples_dir, [name])
-        infer(samples, run.engine, engine, run.settings, path, run.batch)
-        paths.append(path)
-    return paths
+def _trained(model: Path, samples_dir: Path) -> Contestant:
+    settings = yaml.safe_load((model / "training_args.yaml").read_text(encoding="utf-8"))
+    return Contestant(
+        "tiny model",
+        "A Qwen2.5-VL of a million random weights after a few minutes on a CPU: a working "
+        "pipeline, not a driver.",
+        "transformers",
+        Settings(str(model), samples_dir, image_max_pixels=settings["image_max_pixels"]),
+        ("planning",),
+        batch=16,
+    )
 
 
-def score(truth_dir: Path, predictions: Sequence[Path], out: Path) -> list[dict[str, Any]]:
-    """Score prediction files that are named like their registered samples; write the figures."""
-    pairs = [_pair(truth_dir, path) for path in predictions]
-    results = [evaluate(join(pair)).to_json() for pair in pairs]
-    write_json(out, {"protocol": "strict", "results": results})
-    return results
+def compete(one: Contestant, samples_dir: Path, out: Path, say: Say) -> report.Run:
+    """Have one engine answer every held-out file it can, and score the answers."""
+    engine = plugins.load(engines, one.engine, Engine)
+    folder = out / "predictions" / one.name.replace(" ", "_")
+    results, answers = list[dict[str, Any]](), dict[str, str]()
+    for name, file in _held_out(samples_dir, one.tasks):
+        say(f"{one.name} answers {name}")
+        samples, prediction = load_samples(samples_dir, [name]), folder / f"{name}.jsonl"
+        infer(samples, one.engine, engine, one.settings, prediction, one.batch)
+        answers |= {row["id"]: row["predict"] for _, row in read_json_lines(prediction)}
+        results.append(evaluate(join(Pair(task_of(file), file, prediction))).to_json())
+    write_json(folder / "scores.json", {"protocol": "strict", "results": results})
+    return report.Run(one.name, one.about, results, answers)
 
 
-def _pair(truth_dir: Path, prediction: Path) -> Pair:
-    """``kitti_q7_train.jsonl`` holds the answers to ``kitti/q7_train.json``."""
-    name = prediction.stem
-    if name == PLANNING:
-        return Pair("planning", truth_dir / f"{name}.json", prediction)
-    dataset, task, split = name.split("_")
-    return Pair(task, truth_dir / dataset / f"{task}_{split}.json", prediction)
+def _held_out(samples_dir: Path, tasks: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Yield name and file of every registered file of these tasks that is not for training."""
+    for name, entry in read_json(samples_dir / REGISTRY).items():
+        file = samples_dir / entry["file_name"]
+        if not name.endswith("_train") and task_of(file) in tasks:
+            yield name, file
 
 
-def registered_tasks(out: Path) -> Mapping[str, Sequence[str]]:
-    """Return the names in a registry by task."""
+def tell(
+    runs: Sequence[report.Run],
+    data_raw: Path,
+    samples_dir: Path,
+    out: Path,
+    trained: bool,
+    say: Say,
+) -> Path:
+    """Write the report on the runs side by side; return its HTML file."""
+    say(f"writing the report: {out}")
+    question = plugins.load(questions, "nuscenes_planning", Question)
+    chosen = report.choose(load_samples(samples_dir, [HELD_OUT]), question, runs)
+    clips = _clips("nuscenes", data_raw, [sample for sample, _ in chosen])
+    return report.write(
+        out,
+        "From logs to scores, in miniature",
+        ["make demo" if trained else "impromptu demo"],
+        runs,
+        question,
+        [report.Scene(sample, clips[sample.id], why) for sample, why in chosen],
+        read_json(samples_dir / MANIFEST),
+    )
+
+
+def _clips(name: str, data_raw: Path, samples: Sequence[Sample]) -> dict[str, Clip]:
+    """Read again the clips that some samples are about, by sample id."""
+    dataset = plugins.load(datasets, name, Dataset)
+    wanted = {sample.id.rpartition("/")[0]: sample.id for sample in samples}
+    names = {clip_id.split("/")[1] for clip_id in wanted}
+    with TemporaryDirectory() as scratch:
+        logs = dataset.logs((data_raw / dataset.home).resolve(), Path(scratch))
+        return {
+            wanted[item.id]: item
+            for log in logs
+            if log.id in names
+            for item in dataset.clips(log)
+            if isinstance(item, Clip) and item.id in wanted
+        }

@@ -8,4 +8,5 @@ import sys
 
 from impromptu.cli import main
 
-raise SystemExit(main(["infer", "--engine", "transformers", *sys.argv[1:]]))
+if __name__ == "__main__":
+    raise SystemExit(main(["infer", "--engine", "transformers", *sys.argv[1:]]))

@@ -5,15 +5,15 @@ a copy without front images it is an annotated sweep, and cameras name images th
 A box counts as observed when a lidar point lies in it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyarrow import ArrowInvalid
 from pyarrow.feather import read_table
+from pyarrow.lib import ArrowException
 
-from impromptu.arrays import Floats, Ints
+from impromptu.arrays import Bools, Floats, Ints
 from impromptu.clip import Camera, Clip, Kind, Observation
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import Boxes, Surroundings, surroundings
@@ -25,6 +25,8 @@ BOX_GAP_NS = 250_000_000
 """A track's boxes are 0.1 s apart; one may be missing."""
 IMAGE_PERIOD_NS = 50_000_000
 SWEEP_PERIOD_NS = 100_000_000
+SWEEP_AGE_NS = 110_000_000
+"""The boxes of a present are of the last sweep before it, moved on by their velocities."""
 EXPOSURE_NS = 26_000_000
 """Half an image period and some jitter: each ring camera's image of the present is this near."""
 CAMERAS = {
@@ -59,9 +61,13 @@ _KINDS: dict[str, Kind] = {
         "vehicle",
     ),
 }
-_QUATERNION, _TRANSLATION = ("qw", "qx", "qy", "qz"), ("tx_m", "ty_m", "tz_m")
+_POSE = "qw", "qx", "qy", "qz", "tx_m", "ty_m", "tz_m"
 _SIZE = "length_m", "width_m", "height_m"
+_IMAGE = "width_px", "height_px"
 _PINHOLE = "fx_px", "fy_px", "cx_px", "cy_px"
+_ANNOTATIONS = "annotations.feather", "annotations_with_ego.feather"
+_ADVICE = "download the log again, or take its folder away"
+NEVER_NS = -1
 Columns = dict[str, Any]
 
 
@@ -89,11 +95,209 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     """Yield a clip for every half second of a log.
 
     Raises:
-        LogError: A file is missing, damaged or lacks a column; poses of one stamp disagree; a box
-            is outside the time of the poses.
+        LogError: A file is missing, damaged or lacks a column; poses of one stamp disagree; boxes
+            lie outside the time of the poses.
     """
     track = _track(log.source / "city_SE3_egovehicle.feather")
+    boxes, faulty_ns, sweeps_ns = _boxes(log.source, track)
     images = {camera: _image_stamps_ns(log.source, camera) for camera in CAMERAS}
-    boxes = _boxes(log.source, track)
-    sweeps_ns = np.unique(boxes.timestamps_ns) if boxes else np.empty(0, np.int64)
-    ...
+    period_ns = IMAGE_PERIOD_NS if len(images[FRONT]) else SWEEP_PERIOD_NS
+    stamps_ns = images[FRONT] if len(images[FRONT]) else sweeps_ns
+    if not len(stamps_ns):
+        raise LogError(f"{log.source}: neither front images nor boxes; expected either: {_ADVICE}")
+    wanted_ns = np.arange(stamps_ns[0], stamps_ns[-1] + period_ns // 2 + 1, STEP_NS)
+    presents_ns, found = _nearest(stamps_ns, wanted_ns, period_ns // 2)
+    ego = windows(track, presents_ns)
+    seen_ns = _latest(sweeps_ns, presents_ns)
+    around = _around(boxes, presents_ns, seen_ns, ego.present)
+    cameras = _cameras(log.source, images, track, presents_ns, ego.present)
+    for index, present_ns in enumerate(presents_ns.tolist()):
+        name = f"argoverse2/{log.id}/{present_ns if found[index] else wanted_ns[index]}"
+        if not found[index]:
+            yield Dropped(name, "no_front_image" if len(images[FRONT]) else "no_annotated_sweep")
+        elif not ego.present.valid[index]:
+            yield Dropped(name, "no_ego_pose")
+        elif seen_ns[index] in faulty_ns:
+            yield Dropped(name, "bad_box")
+        else:
+            yield Clip(
+                id=name,
+                dataset="argoverse2",
+                split=log.split,
+                log=log.id,
+                timestamp_ns=present_ns,
+                observation=Observation(
+                    cameras=cameras[index],
+                    past=ego.past(index),
+                    statuses=ego.statuses(index),
+                    agents=around.agents(index) if around else (),
+                    annotated=bool(seen_ns[index] != NEVER_NS),
+                ),
+                future=ego.future(index),
+                agent_futures=around.futures(index) if around else {},
+            )
+
+
+def _table(path: Path, names: Sequence[str]) -> Columns:
+    """Read some columns of a feather file as arrays of equal length.
+
+    Raises:
+        LogError: The file is missing or damaged, lacks a column, or a value is empty.
+    """
+    try:
+        table = read_table(path)
+    except FileNotFoundError as error:
+        raise LogError(f"{path}: missing, so this log is incomplete: {_ADVICE}") from error
+    except (ArrowException, OSError) as error:
+        raise LogError(f"{path}: not a whole feather file ({error}): {_ADVICE}") from error
+    for name in names:
+        if name not in table.column_names:
+            raise LogError(f"{path}: no column {name!r}; it has {', '.join(table.column_names)}")
+        if table[name].null_count:
+            row = table[name].is_null().to_pylist().index(True) + 1
+            raise LogError(f"{path}: row {row}: {name} is empty: {_ADVICE}")
+    return {name: table[name].to_numpy() for name in names}
+
+
+def _numbers(columns: Columns, names: Sequence[str]) -> Floats:
+    return np.stack([np.asarray(columns[name], dtype=np.float64) for name in names], axis=-1)
+
+
+def _track(path: Path) -> PoseTrack:
+    columns = _table(path, ("timestamp_ns", *_POSE))
+    try:
+        rows, name = poses(_numbers(columns, _POSE)), str(path)
+        return pose_track(columns["timestamp_ns"], rows, name, max_gap_ns=POSE_GAP_NS)
+    except ValueError as error:
+        raise LogError(str(error)) from error
+
+
+def _image_stamps_ns(log: Path, camera: str) -> Ints:
+    stamps = (path.stem for path in (log / "sensors" / "cameras" / camera).glob("*.jpg"))
+    return np.array(sorted(int(stamp) for stamp in stamps if stamp.isdecimal()), dtype=np.int64)
+
+
+def _nearest(stamps_ns: Ints, times_ns: Ints, reach_ns: int) -> tuple[Ints, Bools]:
+    """Return the stamp nearest to each time, and whether it is within reach."""
+    middles_ns = stamps_ns[:-1] + np.diff(stamps_ns) // 2
+    nearest_ns = stamps_ns[np.searchsorted(middles_ns, times_ns)]
+    return nearest_ns, np.abs(nearest_ns - times_ns) <= reach_ns
+
+
+def _latest(sweeps_ns: Ints, presents_ns: Ints) -> Ints:
+    """Return the stamp of the last annotated sweep not later than each present, or NEVER_NS."""
+    padded_ns = np.append(NEVER_NS, sweeps_ns)
+    latest_ns = padded_ns[np.searchsorted(sweeps_ns, presents_ns, side="right")]
+    return np.where(presents_ns - latest_ns <= SWEEP_AGE_NS, latest_ns, NEVER_NS)
+
+
+def _boxes(log: Path, track: PoseTrack) -> tuple[Boxes | None, Ints, Ints]:
+    """Return the sound boxes in the city frame, the stamps of unsound ones, and all stamps.
+
+    Boxes are logged in the ego frame of their sweep: the pose of that very stamp moves them.
+    """
+    path = next((log / name for name in _ANNOTATIONS if (log / name).is_file()), None)
+    none = np.empty(0, np.int64)
+    if path is None:
+        return None, none, none
+    names = "track_uuid", "category", "num_interior_pts", "timestamp_ns"
+    columns = _table(path, (*names, *_SIZE, *_POSE))
+    stamps_ns, sizes_m = columns["timestamp_ns"], _numbers(columns, _SIZE)
+    city_SE3_ego, ego_SE3_box = track.at(stamps_ns), poses(_numbers(columns, _POSE))
+    if (lost := np.flatnonzero(~city_SE3_ego.valid)).size:
+        raise LogError(
+            f"{path}: row {lost[0] + 1}: no pose at {stamps_ns[lost[0]]} ns in "
+            f"city_SE3_egovehicle.feather ({lost.size} rows so): {_ADVICE}"
+        )
+    other = columns["category"] != EGO
+    sound = ego_SE3_box.valid & (sizes_m > 0).all(axis=-1)
+    placed = city_SE3_ego @ ego_SE3_box
+    boxes = Boxes(
+        timestamps_ns=stamps_ns,
+        ids=columns["track_uuid"],
+        categories=columns["category"],
+        kinds=[_KINDS.get(category, "object") for category in columns["category"]],
+        rotations=placed.rotations,
+        centers_m=placed.translations_m,
+        sizes_m=sizes_m,
+        observed=columns["num_interior_pts"] > 0,
+    )
+    kept = boxes.rows(np.flatnonzero(other & sound))
+    return kept, np.unique(stamps_ns[other & ~sound]), np.unique(stamps_ns)
+
+
+def _around(
+    boxes: Boxes | None, presents_ns: Ints, seen_ns: Ints, present: Poses
+) -> Surroundings | None:
+    if boxes is None or not len(boxes.ids):
+        return None
+    return surroundings(boxes, presents_ns, seen_ns, present, max_gap_ns=BOX_GAP_NS, edge_ns=0)
+
+
+def _calibration(log: Path) -> dict[str, tuple[tuple[int, int], Floats, Poses]]:
+    """Return (width, height), pinhole matrix and ``ego_SE3_camera`` by sensor; empty without."""
+    folder = log / "calibration"
+    if not folder.is_dir():
+        return {}
+    inner = _table(folder / "intrinsics.feather", ("sensor_name", *_PINHOLE, *_IMAGE))
+    outer = _table(folder / "egovehicle_SE3_sensor.feather", ("sensor_name", *_POSE))
+    placed = poses(_numbers(outer, _POSE))
+    where = {name: placed[row] for row, name in enumerate(outer["sensor_name"])}
+    return {
+        name: (
+            (int(width), int(height)),
+            np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
+            where[name],
+        )
+        for name, (fx, fy, cx, cy), (width, height) in zip(
+            inner["sensor_name"], _numbers(inner, _PINHOLE), _numbers(inner, _IMAGE), strict=True
+        )
+        if name in where and where[name].valid
+    }
+
+
+def _cameras(
+    log: Path, images: Mapping[str, Ints], track: PoseTrack, presents_ns: Ints, present: Poses
+) -> list[tuple[Camera, ...]]:
+    """Return the images of each present in the order of ``CAMERAS``.
+
+    A camera whose folder holds no image names the one that would be expected, so that what can
+    be told without images still can be.
+    """
+    calibration = _calibration(log)
+    found: list[list[Camera]] = [[] for _ in presents_ns]
+    for camera, view in CAMERAS.items():
+        stamps_ns = images[camera] if len(images[camera]) else presents_ns
+        taken_ns, near = _nearest(stamps_ns, presents_ns, EXPOSURE_NS)
+        size_px, matrix, ego_SE3_camera = calibration.get(camera, (None, None, None))
+        then = track.at(taken_ns).seen_from(present)
+        for index in np.flatnonzero(near).tolist():
+            known = ego_SE3_camera is not None and then.valid[index]
+            image = log / "sensors" / "cameras" / camera / f"{taken_ns[index]}.jpg"
+            found[index].append(
+                Camera(
+                    view,
+                    image,
+                    size_px,
+                    matrix if known else None,
+                    (then[index] @ ego_SE3_camera).se3() if known else None,
+                )
+            )
+    return [tuple(cameras) for cameras in found]
+
+
+DATASET = Dataset(
+    home="argoverse2",
+    title="Argoverse 2 sensor",
+    url="https://www.argoverse.org/av2.html#download-link",
+    licence="CC BY-NC-SA 4.0: non-commercial",
+    tree="""{train,val,test}/<log>/city_SE3_egovehicle.feather
+{train,val,test}/<log>/annotations.feather (train and val)
+{train,val,test}/<log>/calibration/{intrinsics,egovehicle_SE3_sensor}.feather
+{train,val,test}/<log>/sensors/cameras/ring_front_center/<timestamp_ns>.jpg and six others""",
+    splits=("train", "val", "test"),
+    surround=tuple(CAMERAS.values()),
+    forward=("FRONT", "FRONT RIGHT", "FRONT LEFT"),
+    logs=logs,
+    clips=clips,
+)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from impromptu import torch_cpu
 from impromptu.conversation import IMAGE, Sample
 from impromptu.engines import Answerer, Completion, Decoding, Engine, Settings
-from impromptu.image_budget import open_image
+from impromptu.engines._image_budget import open_image
 
 if TYPE_CHECKING:
     import torch

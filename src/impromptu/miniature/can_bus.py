@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from impromptu.arrays import Floats, Ints
 from impromptu.geometry import SE3
-from impromptu.miniature.files import Rows, moved, quat_wxyz
+from impromptu.miniature.files import Drive, Rows, moved, quat_wxyz
 from impromptu.miniature.world import GRAVITY_MPS2, World
 
 _BEFORE_S = 0.1
@@ -76,23 +76,18 @@ def _dashboard(world: World, ticks_us: Ints, start_us: int) -> dict[str, Any]:
     }
 
 
-def write(
-    folder: Path,
-    name: str,
-    world: World,
-    global_SE3_world: SE3,
-    start_us: int,
-    duration_s: float,
-    rng: Generator,
-) -> None:
-    """Write the messages of one scene."""
-    fast, wheel, slow = (_ticks_us(duration_s, period_s, rng) for period_s in (0.02, 0.01, 0.5))
+def write(stem: Path, drive: Drive, global_SE3_world: SE3, start_us: int) -> None:
+    """Write the messages of one scene, to files that begin with a stem."""
+    world = drive.world
+    fast, wheel, slow = (
+        _ticks_us(drive.duration_s, period_s, drive.rng) for period_s in (0.02, 0.01, 0.5)
+    )
     messages = {
         "pose": _poses(world, global_SE3_world, fast, start_us),
         "steeranglefeedback": _steering(world, wheel, start_us),
         "vehicle_monitor": _dashboard(world, slow, start_us),
     }
     for message, columns in messages.items():
-        rows = Rows(folder / f"{name}_{message}.json")
+        rows = Rows(stem.with_name(f"{stem.name}_{message}.json"))
         rows.add(_rows(columns))
         rows.close()

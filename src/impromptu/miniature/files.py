@@ -1,19 +1,49 @@
-"""What the three writers share: places of files, quaternions, tokens, pictures."""
+"""What the three writers share: drives, tokens, axes, and files of pictures and rows."""
 
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from impromptu.arrays import Floats
 from impromptu.geometry import SE3
+from impromptu.miniature.render import Studio
+from impromptu.miniature.world import World
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drive:
+    """One drive to be written, as the ``index``-th log of ``count`` in its dataset.
+
+    Attributes:
+        rng: For what the world does not decide: jitter of stamps.
+    """
+
+    index: int
+    count: int
+    studio: Studio
+    duration_s: float
+    rng: Generator
+
+    @property
+    def world(self) -> World:
+        """Its world."""
+        return self.studio.world
+
+    @property
+    def first_split(self) -> bool:
+        """Whether it belongs to the dataset's first split (train), as the larger half does."""
+        return self.index < self.count - self.count // 2
 
 
 def token(*parts: object) -> str:
@@ -43,20 +73,30 @@ def camera_axes(yaw_deg: float, pitch_deg: float = 0.0, roll_deg: float = 0.0) -
 
 
 class Pictures:
-    """Saves pictures; or, where they do not matter, one picture under every name."""
+    """Writes sensors' files; or, where they do not matter, one file under every name.
+
+    Attributes:
+        drawn: Whether every file has its own content.
+    """
 
     def __init__(self, drawn: bool) -> None:
-        self._drawn, self._first = drawn, {}  # type: bool, dict[str, Path]
+        self.drawn = drawn
+        self._first: dict[tuple[str, str], Path] = {}
 
-    def save(self, path: Path, draw: Callable[[], Image.Image]) -> None:
-        """Save what ``draw`` returns, as JPEG or PNG by the path's suffix."""
-        self.write(path, lambda: _save(draw(), path))
+    def save_all(self, paths: Sequence[Path], draw: Callable[[int], Image.Image]) -> None:
+        """Save pictures as JPEG or PNG, by their paths' suffix."""
+        for i, path in enumerate(paths):
+            self._place(path, lambda i=i, path=path: path.write_bytes(_encoded(draw(i), path.suffix)))
 
-    def write(self, path: Path, make: Callable[[], object]) -> None:
-        """Make a file, or link to one of its kind and folder that was made before."""
-        kind = path.suffix + path.parent.name
+    def write(self, path: Path, content: bytes) -> None:
+        """Write a file that is no picture."""
+        self._place(path, lambda: path.write_bytes(content))
+
+    def _place(self, path: Path, make: Callable[[], object]) -> None:
+        """Make a file, or link to the first one of its folder's name and kind."""
+        kind = path.parent.name, path.suffix
         path.parent.mkdir(parents=True, exist_ok=True)
-        if self._drawn or kind not in self._first:
+        if self.drawn or kind not in self._first:
             make()
             self._first[kind] = path
             return
@@ -67,12 +107,14 @@ class Pictures:
             self._first[kind] = path
 
 
-def _save(image: Image.Image, path: Path) -> None:
-    """Write one picture."""
-    if path.suffix == ".png":
-        image.save(path, compress_level=6)
+def _encoded(image: Image.Image, suffix: str) -> bytes:
+    """Return a picture's file."""
+    buffer = BytesIO()
+    if suffix == ".png":
+        image.save(buffer, "PNG", compress_level=6)
     else:
-        image.save(path, quality=88, subsampling=0)
+        image.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
 
 
 class Rows:

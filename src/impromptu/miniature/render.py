@@ -1,5 +1,6 @@
 """Draw what a pinhole camera sees of the world: flat shaded faces, far ones first."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,6 +19,7 @@ SUPERSAMPLING = 2
 """Images are drawn this many times larger, and reduced, for smooth edges."""
 
 Weather = Literal["clear", "overcast", "evening"]
+WEATHERS: tuple[Weather, ...] = ("clear", "overcast", "evening")
 _SKIES: dict[Weather, tuple[tuple[int, int, int], ...]] = {
     "clear": ((92, 148, 214), (206, 224, 238), (118, 128, 110)),
     "overcast": ((168, 178, 190), (214, 218, 222), (112, 118, 110)),
@@ -46,9 +48,9 @@ class Lens:
     _rays: Floats = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Precompute the (height, width, 3) unit rays of a small picture of the sky."""
+        """Precompute the unit rays of a picture of the sky, half as wide and high."""
         width, height = self.size_px
-        u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+        u, v = np.meshgrid(np.arange(0, width, 2) + 1.0, np.arange(0, height, 2) + 1.0)
         homogeneous = np.stack([u, v, np.ones_like(u)], axis=-1)
         rays = homogeneous @ np.linalg.inv(self.intrinsics_px).T
         rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
@@ -61,7 +63,7 @@ class Lens:
         return pixels
 
     def elevation_sines(self, up: Floats) -> Floats:
-        """Return how steeply each pixel's ray rises: (height, width) sines."""
+        """Return how steeply rays rise: sines, for one pixel of each two by two."""
         sines: Floats = self._rays @ up.astype(np.float32)
         return sines
 
@@ -111,16 +113,22 @@ class Studio:
                 order.append(ours)
         return self._lit(joined(groups))
 
-    def draw(self, lens: Lens, world_SE3_camera: SE3, boxes: Boxes, instant: int, t_s: float) -> Image.Image:
-        """Draw the picture of one exposure."""
-        camera_SE3_world = world_SE3_camera.inverse()
-        canvas = _Canvas(lens, camera_SE3_world, self._palette)
-        canvas.ground()
-        faces = joined([self._still, self.bodies(boxes, instant)])
-        lamps = self.scenery.lamps
-        lit = self.scenery.lit(*self.world.lights.colours(t_s))
-        canvas.things(faces, _joined_discs(self.scenery.crowns, lamps, lit))
-        return canvas.finished()
+    def film(
+        self, lens: Lens, ego_SE3_camera: SE3, t_s: Floats
+    ) -> Callable[[int], Image.Image]:
+        """Return what draws the i-th of (n,) exposures of one camera."""
+        boxes = self.world.boxes(t_s)
+
+        def draw(i: int) -> Image.Image:
+            lit = self.scenery.lit(*self.world.lights.colours(float(t_s[i])))
+            camera_SE3_world = (self.world.ego_pose(float(t_s[i])) @ ego_SE3_camera).inverse()
+            canvas = _Canvas(lens, camera_SE3_world, self._palette)
+            canvas.ground()
+            faces = joined([self._still, self.bodies(boxes, i)])
+            canvas.things(faces, _joined_discs(self.scenery.crowns, self.scenery.lamps, lit))
+            return canvas.finished()
+
+        return draw
 
 
 def _joined_discs(crowns: Discs, lamps: Discs, lit: Floats) -> Discs:

@@ -22,15 +22,15 @@ def front_jpeg(camera: Camera, paths: Paths) -> bytes:
 def above_png(clip: Clip, paths: Paths) -> bytes:
     """Draw paths and agents from above, in metres."""
     with house_style():
-        figure = Figure(figsize=(6.2, 5.2), dpi=120)
-        draw_above(figure.add_axes((0.09, 0.1, 0.63, 0.88)), clip, paths)
+        figure = Figure(figsize=(4.9, 4.2), dpi=160)
+        draw_above(figure.add_axes((0.11, 0.115, 0.56, 0.87)), clip, paths)
         return png(figure)
 
 
 def wide_png(camera: Camera, clip: Clip, paths: Paths) -> bytes:
     """Draw both beside each other, for a README."""
     with house_style():
-        figure = Figure(figsize=(11.4, 3.8), dpi=110)
+        figure = Figure(figsize=(11.4, 3.8), dpi=100)
         front = figure.add_axes((0, 0, 0.6, 1))
         draw_front(front, camera, paths)
         front.set_anchor("W")

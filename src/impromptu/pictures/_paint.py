@@ -10,7 +10,6 @@ import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 
 from impromptu.arrays import Floats
 from impromptu.clip import Trajectory
@@ -24,6 +23,7 @@ EGO_LENGTH_M, EGO_WIDTH_M, EGO_REAR_M = 4.1, 1.85, 1.0
 """The ego as drawn, its rear end so far behind the rear axle."""
 
 _STYLE: dict[str, Any] = {
+    "figure.facecolor": "white",
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.edgecolor": GRID,
@@ -53,11 +53,15 @@ class Paths:
         """Return the (n + 1, 2) points of a path to come, the present first."""
         return np.vstack([self.past.xy_m[-1:], path.xy_m])
 
-    def styled(self) -> Iterator[tuple[str, str, Trajectory]]:
-        """Yield colour, marker and path of every run that has one."""
-        for position, path in enumerate(self.predicted.values()):
+    def styles(self) -> list[tuple[str, str]]:
+        """Return colour and marker of every run."""
+        return [run_style(position) for position in range(len(self.predicted))]
+
+    def readable(self) -> Iterator[tuple[tuple[str, str], Trajectory]]:
+        """Yield (colour, marker) and path of every run that has one."""
+        for style, path in zip(self.styles(), self.predicted.values(), strict=True):
             if path is not None:
-                yield *run_style(position), path
+                yield style, path
 
 
 def run_style(position: int) -> tuple[str, str]:
@@ -94,16 +98,14 @@ def swept(xy_m: Floats) -> Floats:
 
 
 def jpeg(figure: Figure) -> bytes:
-    """Return JPEG bytes, for what is mostly a photograph."""
+    """Return JPEG bytes, for a photograph."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="jpeg", pil_kwargs={"quality": 90, "optimize": True})
     return buffer.getvalue()
 
 
 def png(figure: Figure) -> bytes:
-    """Return PNG bytes of at most 256 colours, without a date or a version."""
-    full, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(full, format="png", facecolor="white", metadata={"Software": None})
-    with Image.open(full) as image:
-        image.convert("RGB").quantize().save(small, format="png", optimize=True)
-    return small.getvalue()
+    """Return PNG bytes without the drawing library's version in them."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None}, pil_kwargs={"optimize": True})
+    return buffer.getvalue()

@@ -1,5 +1,6 @@
 """The scene from above, in metres: x forward is up, y left is left."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from matplotlib.patches import Patch, Polygon
 from matplotlib.ticker import MultipleLocator
 
 from impromptu.arrays import Floats
-from impromptu.clip import Agent, Clip, Kind, Trajectory
+from impromptu.clip import Agent, Clip, Kind
 from impromptu.geometry import SE2
 from impromptu.pictures._paint import (
     EGO_LENGTH_M,
@@ -24,7 +25,6 @@ from impromptu.pictures._paint import (
     TRUTH,
     Paths,
     draw_points,
-    run_style,
     swept,
 )
 
@@ -52,7 +52,7 @@ def draw_above(axes: Axes, clip: Clip, paths: Paths) -> None:
     _fill(axes, np.array(ego_m), facecolor="white", edgecolor=INK, linewidth=1.4)
     _draw_paths(axes, paths)
     _name_paths(axes, paths, low_m, high_m)
-    _name_boxes(axes, agents)
+    _draw_key(axes, paths, agents)
 
 
 def _draw_grid(axes: Axes, low_m: Floats, high_m: Floats) -> None:
@@ -60,7 +60,7 @@ def _draw_grid(axes: Axes, low_m: Floats, high_m: Floats) -> None:
     axes.set(xlabel="y, to the left (m)", ylabel="x, ahead (m)", axisbelow=True)
     axes.grid(color=GRID, linewidth=0.8)
     axes.tick_params(length=0)
-    step_m = 10 if high_m[0] - low_m[0] < 80 else 20
+    step_m = 5 * 2 ** max(0, math.ceil(math.log2((high_m[0] - low_m[0]) / 40)))
     axes.xaxis.set_major_locator(MultipleLocator(step_m))
     axes.yaxis.set_major_locator(MultipleLocator(step_m))
 
@@ -70,7 +70,7 @@ def _draw_paths(axes: Axes, paths: Paths) -> None:
     for corners_m in swept(paths.from_now(paths.truth)):
         _fill(axes, corners_m, color=TRUTH, alpha=0.35, linewidth=0)
     draw_points(axes, _seen(paths.truth.xy_m), TRUTH, "o", 4)
-    for color, marker, path in paths.styled():
+    for (color, marker), path in paths.readable():
         axes.plot(*_seen(paths.from_now(path)).T, color=color, linewidth=1.4)
         draw_points(axes, _seen(path.xy_m), color, marker, 5)
 
@@ -104,7 +104,7 @@ def _window(paths: Paths, width_to_height: float) -> tuple[Floats, Floats]:
     known_m = np.vstack([paths.past.xy_m[-4:], paths.truth.xy_m])
     low_m, high_m = known_m.min(axis=0), known_m.max(axis=0)
     room_m = max(float((high_m - low_m).max()) / 2, 8.0)
-    every_m = np.vstack([known_m, *(path.xy_m for _, _, path in paths.styled())])
+    every_m = np.vstack([known_m, *(path.xy_m for _, path in paths.readable())])
     low_m = np.maximum(every_m.min(axis=0), low_m - room_m) - 5
     high_m = np.minimum(every_m.max(axis=0), high_m + room_m) + 5
     ahead_m, across_m = high_m - low_m
@@ -115,28 +115,22 @@ def _window(paths: Paths, width_to_height: float) -> tuple[Floats, Floats]:
 
 
 def _name_paths(axes: Axes, paths: Paths, low_m: Floats, high_m: Floats) -> None:
-    """Write the name of each path to come to the right, level with where it ends."""
-    ends: list[tuple[str, str, Trajectory | None]] = [("true path", TRUTH, paths.truth)]
-    for position, (name, path) in enumerate(paths.predicted.items()):
-        ends.append((name, run_style(position)[0], path))
-    height_m = high_m[0] - low_m[0]
-    levels = [
-        0.0 if path is None else float((path.xy_m[-1, 0] - low_m[0]) / height_m)
-        for _, _, path in ends
-    ]
-    for (name, color, path), level in zip(ends, _spread(levels), strict=True):
-        _name_path(axes, name, color, path, level)
-
-
-def _name_path(axes: Axes, name: str, color: str, path: Trajectory | None, level: float) -> None:
-    place: dict[str, Any] = {"xytext": (1.04, level), "textcoords": "axes fraction"}
-    place |= {"va": "center", "color": INK, "annotation_clip": False}
-    if path is None:
-        axes.annotate(f"{name}: unreadable", (1, level), xycoords="axes fraction", **place)
-        return
-    line = {"arrowstyle": "-", "color": color, "linewidth": 1, "shrinkB": 0}
-    x_m, y_m = path.xy_m[-1]
-    axes.annotate(name, (y_m, x_m), arrowprops=line, **place)
+    """Write the name of each path to come to the right, level with its end where there is room."""
+    ends = [("true path", TRUTH, paths.truth.xy_m[-1])]
+    for (name, path), (color, _) in zip(paths.predicted.items(), paths.styles(), strict=True):
+        if path is not None:
+            ends.append((name, color, path.xy_m[-1]))
+    levels = [float((x_m - low_m[0]) / (high_m[0] - low_m[0])) for _, _, (x_m, _) in ends]
+    for (name, color, (x_m, y_m)), level in zip(ends, _spread(levels), strict=True):
+        axes.annotate(
+            name,
+            (y_m, x_m),
+            (1.04, level),
+            textcoords="axes fraction",
+            va="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 1, "shrinkB": 0},
+        )
 
 
 def _spread(levels: Sequence[float]) -> list[float]:
@@ -152,9 +146,14 @@ def _spread(levels: Sequence[float]) -> list[float]:
     return [float(level) for level in placed]
 
 
-def _name_boxes(axes: Axes, agents: Sequence[Agent]) -> None:
-    """Write below the paths' names what the grey line and the boxes stand for."""
-    key: list[Artist] = [Line2D([], [], color=PAST, marker=".", linewidth=1.2, label="past")]
+def _draw_key(axes: Axes, paths: Paths, agents: Sequence[Agent]) -> None:
+    """Write below the paths' names what else is drawn, and which runs are not."""
+    key: list[Artist] = []
+    for (name, path), (color, _) in zip(paths.predicted.items(), paths.styles(), strict=True):
+        if path is None:
+            label = f"{name}\n(unreadable)"
+            key.append(Line2D([], [], color=color, marker="x", linestyle="", label=label))
+    key.append(Line2D([], [], color=PAST, marker=".", linewidth=1.2, label="past"))
     key.append(Patch(facecolor="white", edgecolor=INK, linewidth=1.4, label="ego"))
     for kind, color in _KIND_COLOURS.items():
         if any(agent.kind == kind for agent in agents):

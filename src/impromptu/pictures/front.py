@@ -13,7 +13,7 @@ from impromptu.pictures._paint import TRUTH, Paths, draw_points, swept
 NEAR_M = 0.3
 """What is nearer to the image plane than this is not drawn: at zero depth there is no pixel."""
 
-_OUTLINE = [patheffects.withStroke(linewidth=3.2, foreground="white")]
+_OUTLINE = [patheffects.withStroke(linewidth=2.8, foreground="white")]
 
 
 def front_camera(clip: Clip) -> Camera | None:
@@ -42,11 +42,11 @@ def draw_front(axes: Axes, camera: Camera, paths: Paths) -> None:
         area_px = area_px[np.isfinite(area_px).all(axis=1)]
         if len(area_px):
             axes.add_patch(Polygon(area_px, color=TRUTH, alpha=0.45, linewidth=0))
-    draw_points(axes, ground_pixels(camera, paths.truth.xy_m), TRUTH, "o", 5)
-    for color, marker, path in paths.styled():
+    draw_points(axes, ground_pixels(camera, paths.truth.xy_m), TRUTH, "o", 4)
+    for (color, marker), path in paths.readable():
         line_px = ground_pixels(camera, paths.from_now(path), joined=True)
-        axes.plot(*line_px.T, color=color, linewidth=1.6, path_effects=_OUTLINE)
-        draw_points(axes, ground_pixels(camera, path.xy_m), color, marker, 6)
+        axes.plot(*line_px.T, color=color, linewidth=1.5, path_effects=_OUTLINE)
+        draw_points(axes, ground_pixels(camera, path.xy_m), color, marker, 5)
 
 
 def ground_pixels(camera: Camera, xy_m: Floats, joined: bool = False) -> Floats:

@@ -91,6 +91,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "cell": text.markdown_cell,
+        "code": text.markdown_code,
         "fenced": text.fenced,
         "data_uri": text.data_uri,
         "metres": text.metres,

@@ -75,16 +75,37 @@ def _table(file: str, runs: Sequence[Run], results: Mapping[int, Mapping[str, An
         counts=[Row(name, [str(result[name]) for result in asked]) for name in COUNTS],
         groups=[_group(name, metric, asked) for name, metric in metrics.items()],
         remarks=[
-            remark for position in results for remark in _remarks(runs[position], results[position])
+            f"{runs[position].name}: {remark}"
+            for position, result in results.items()
+            for remark in _remarks(result)
         ],
     )
 
 
 def _group(name: str, metric: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> Group:
-    better = "↑ higher is better" if metric["higher_is_better"] else "↓ lower is better"
-    rows = []
-    for figure, unit in metric["units"].items():
-        direction = _direction(figure, unit, metric["higher_is_better"])
-        cells = [_cell(result["metrics"].get(name), figure, unit) for result in results]
-        rows.append(Row(f"{figure} ({unit}){direction}", cells))
-    return Group(name, f"{metric['convention']}. {better}.", rows)
+    answers = [result["metrics"].get(name, {"figures": {}, "units": {}}) for result in results]
+    units = {figure: unit for answer in answers for figure, unit in answer["units"].items()}
+    arrow = " ↑" if metric["higher_is_better"] else " ↓"
+    rows = [
+        Row(
+            f"{figure} ({unit})" + ("" if unit == "count" else arrow),
+            [_cell(answer["figures"], figure, unit) for answer in answers],
+        )
+        for figure, unit in units.items()
+    ]
+    return Group(name, metric["convention"], rows)
+
+
+def _cell(figures: Mapping[str, float | None], figure: str, unit: str) -> str:
+    return number(figures[figure], unit) if figure in figures else "–"
+
+
+def _remarks(result: Mapping[str, Any]) -> Iterator[str]:
+    if result["preset"]:
+        yield f"prompts and true answers of the {result['preset']} preset"
+    if result["joined_by"] != "id":
+        yield f"answers joined to samples by {result['joined_by']}, not by id"
+    if result["note"]:
+        yield result["note"]
+    for example in result["unreadable_examples"][:1]:
+        yield f"first unreadable, {example['id']}: {example['why']}"

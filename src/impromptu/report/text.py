@@ -41,13 +41,23 @@ def data_uri(content: bytes, kind: str) -> str:
 
 
 def markdown_cell(value: object) -> str:
-    """Write a value so that it stays one cell of a table, and text."""
+    """Write a value so that it stays one cell of a table, and plain text."""
     one_line = " ".join(html.escape(str(value), quote=False).split())
-    return re.sub(r"([\\|`*_\[\]])", r"\\\1", one_line)
+    return re.sub(r"([\\|`*\[])", r"\\\1", one_line)
+
+
+def markdown_code(value: str) -> str:
+    """Write text as code that stays one cell of a table; nothing for nothing."""
+    one_line = " ".join(value.split()).replace("|", r"\|")
+    fence = "`" * (_longest_ticks(one_line) + 1)
+    return f"{fence} {one_line} {fence}" if one_line else ""
 
 
 def fenced(value: str) -> str:
-    """Write text as a code block whose fence is longer than any run of backticks in it."""
-    longest = max((len(run) for run in re.findall("`+", value)), default=0)
-    fence = "`" * max(3, longest + 1)
+    """Write text as a code block whose fence no run of backticks in it can end."""
+    fence = "`" * max(3, _longest_ticks(value) + 1)
     return f"{fence}text\n{value}\n{fence}"
+
+
+def _longest_ticks(value: str) -> int:
+    return max((len(run) for run in re.findall("`+", value)), default=0)

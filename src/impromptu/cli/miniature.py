@@ -1,0 +1,38 @@
+"""``impromptu miniature``: write small made-up datasets in the formats of real ones."""
+
+import argparse
+from pathlib import Path
+
+from impromptu import miniature
+from impromptu.cli import Command
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="parent folder of the datasets")
+    parser.add_argument(
+        "--datasets",
+        nargs="+",
+        default=miniature.DATASETS,
+        choices=miniature.DATASETS,
+        metavar="NAME",
+        help=f"which ones, of {', '.join(miniature.DATASETS)} (default: all)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="another street (default: 0)")
+    parser.add_argument("--logs", type=int, default=4, help="drives a dataset (default: 4)")
+    parser.add_argument("--duration_s", type=float, default=20.0, help="of a drive (default: 20)")
+
+
+def _run(args: argparse.Namespace) -> int:
+    folders = miniature.write(
+        args.out,
+        datasets=args.datasets,
+        seed=args.seed,
+        logs=args.logs,
+        duration_s=args.duration_s,
+    )
+    for folder in folders:
+        print(folder)
+    return 0
+
+
+COMMAND = Command("Write small made-up datasets in native formats.", _add_arguments, _run)

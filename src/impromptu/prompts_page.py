@@ -1,0 +1,86 @@
+"""The page that shows every prompt: its template, and what comes out for a made-up drive."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from impromptu import plugins, questions
+from impromptu.clip import Clip, Unanswerable
+from impromptu.datasets import synthetic
+from impromptu.geometry import SE2
+from impromptu.preset import STRICT
+from impromptu.questions import Question, observe
+from impromptu.wording import Wording
+
+_HEAD = """# Prompts
+
+Written by `impromptu prompts` from `src/impromptu/wording.yaml`; change that file, not this page.
+Words in braces are filled for each clip. The examples are of the made-up drives in
+`src/impromptu/datasets/synthetic.py`, which have one camera.
+"""
+_SHOWN = {
+    "front": "the front view",
+    "forward": "the forward views",
+    "surround": "all views",
+    "each": "each view in a sample of its own",
+}
+
+
+def page(wording: Wording) -> str:
+    """Return the page as Markdown."""
+    asked = {name: plugins.load(questions, name, Question) for name in plugins.names(questions)}
+    in_order = sorted(asked.items(), key=lambda item: (item[1].task == "planning", item[1].task))
+    sections = [_section(name, question, wording) for name, question in in_order]
+    return "\n".join([_HEAD, *sections])
+
+
+def _section(name: str, question: Question, wording: Wording) -> str:
+    title = (import_module(f"impromptu.questions.{name}").__doc__ or "").partition("\n")[0]
+    lines = [f"## {question.task}: {title.partition(': ')[2] or title}\n", _facts(question)]
+    lines.append(_fenced(wording.templates[f"{question.task}.prompt"]))
+    for key, template in wording.templates.items():
+        if key.startswith(f"{question.task}.") and not key.endswith(".prompt"):
+            lines.append(f"- `{key}`: `{json.dumps(template, ensure_ascii=False)}`")
+    prompt, answer = max(_examples(question, wording), key=lambda pair: len(pair[1]))
+    lines.append(f"\nExample:\n{_fenced(prompt)}")
+    if answer:
+        lines.append(f"Answer:\n{_fenced(answer)}")
+    return "\n".join(lines)
+
+
+def _facts(question: Question) -> str:
+    needs = [
+        f"{seconds:g} s of {part}"
+        for part, seconds in (("past", question.past_s), ("future", question.future_s))
+        if seconds
+    ]
+    answered = "derived from the log" if question.truth else "given by a teacher"
+    needed = f" Needs {' and '.join(needs)}." if needs else ""
+    return f"Shows {_SHOWN[question.views]}.{needed} The answer is {answered}.\n"
+
+
+def _fenced(text: str) -> str:
+    return f"```text\n{text}\n```\n"
+
+
+def _examples(question: Question, wording: Wording) -> Iterator[tuple[str, str]]:
+    """Yield (prompt, answer) of every made-up clip with all of its past."""
+    for log in synthetic.logs(Path(), Path()):
+        for clip in synthetic.clips(log):
+            if isinstance(clip, Clip) and clip.observation.past.t_s[0] <= -3:
+                yield from _asked(question, clip, wording)
+
+
+def _asked(question: Question, clip: Clip, wording: Wording) -> Iterator[tuple[str, str]]:
+    lidar = SE2(0.0, np.array([0.94, 0.0]))  # where nuScenes has it
+    clip = replace(clip, observation=replace(clip.observation, ego_SE2_planning=lidar))
+    for _, seen in observe(question, clip, STRICT, ("FRONT",), ("FRONT",)):
+        if isinstance(seen, Unanswerable):
+            continue
+        here = replace(clip, observation=seen)
+        answer = question.write(question.truth(here, STRICT), wording) if question.truth else ""
+        yield question.prompt(seen, wording), answer

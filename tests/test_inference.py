@@ -1,0 +1,202 @@
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from impromptu.conversation import Sample
+from impromptu.engines import Answerer, Completion, Decoding, Engine, Settings
+from impromptu.inference import infer
+
+SAMPLES = [Sample(f"log/{i}/q4", (), f"Question {i}?", f"truth {i}") for i in range(7)]
+
+
+class Killed(BaseException):
+    """What a kill looks like from inside."""
+
+
+class Counting:
+    """An engine that notes what it was asked, and may die or fail on the way."""
+
+    def __init__(self, die_at: str = "", fail_at: str = "") -> None:
+        self.die_at, self.fail_at = die_at, fail_at
+        self.opened, self.batches = 0, list[list[str]]()
+        self.engine = Engine(self.open)
+
+    def open(self, settings: Settings) -> Answerer:
+        self.opened += 1
+        return self.answer
+
+    def answer(self, samples: Sequence[Sample]) -> list[Completion]:
+        self.batches.append([sample.id for sample in samples])
+        if any(self.die_at == sample.id for sample in samples):
+            raise Killed
+        return [self.one(sample) for sample in samples]
+
+    def one(self, sample: Sample) -> Completion:
+        if sample.id == self.fail_at:
+            return Completion("", "error", "no such image")
+        return Completion(f"answer to {sample.prompt}", "stop")
+
+
+def _infer(
+    counting: Counting,
+    out: Path,
+    samples: Sequence[Sample] = SAMPLES,
+    asked: Settings | None = None,
+    batch: int = 2,
+) -> dict[str, str]:
+    return dict(
+        infer(samples, "counting", counting.engine, asked or Settings(), out, batch).problems
+    )
+
+
+def _rows(out: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in out.read_text().splitlines()]
+
+
+def test_lines_hold_id_prediction_label_and_reason(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "folder" / "p.jsonl"
+    outcome = infer(SAMPLES[:1], "counting", Counting().engine, Settings(), out, 2)
+    assert _rows(out) == [
+        {
+            "id": "log/0/q4",
+            "predict": "answer to Question 0?",
+            "label": "truth 0",
+            "finish_reason": "stop",
+        }
+    ]
+    assert outcome.finish_reasons == {"stop": 1}
+
+
+def test_batches_are_of_the_size_asked_for(tmp_path: Path) -> None:
+    counting = Counting()
+    _infer(counting, tmp_path / "p.jsonl", batch=3)
+    assert [len(batch) for batch in counting.batches] == [3, 3, 1]
+
+
+def test_the_folder_is_there_before_the_model_loads(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "p.jsonl"
+
+    def load(settings: Settings) -> Answerer:
+        assert out.parent.is_dir()
+        raise OSError("no weights")
+
+    with pytest.raises(OSError, match="no weights"):
+        infer(SAMPLES, "broken", Engine(load), Settings(), out, 1)
+
+
+def test_an_answer_is_on_disk_before_the_next_batch_is_asked(tmp_path: Path) -> None:
+    out, seen = tmp_path / "p.jsonl", list[int]()
+
+    def answer(samples: Sequence[Sample]) -> list[Completion]:
+        seen.append(len(out.read_bytes().splitlines()))
+        return [Completion("x", "stop") for _ in samples]
+
+    infer(SAMPLES, "watching", Engine(lambda _: answer), Settings(), out, 2)
+    assert seen == [0, 2, 4, 6]
+
+
+@given(
+    killed=st.integers(0, 6), torn=st.integers(0, 200), batch=st.integers(1, 8), twice=st.booleans()
+)
+@settings(max_examples=40, deadline=None)
+def test_a_killed_run_ends_with_the_bytes_of_an_unbroken_one(
+    tmp_path_factory: pytest.TempPathFactory, killed: int, torn: int, batch: int, twice: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("kill")
+    whole, broken = folder / "whole.jsonl", folder / "broken.jsonl"
+    unbroken = Counting()
+    _infer(unbroken, whole, batch=batch)
+    for _ in range(1 + twice):
+        with pytest.raises(Killed):
+            _infer(Counting(die_at=f"log/{killed}/q4"), broken, batch=batch)
+        content = broken.read_bytes()
+        broken.write_bytes(content[: max(0, len(content) - torn)])
+    resumed = Counting()
+    _infer(resumed, broken, batch=batch)
+    assert broken.read_bytes() == whole.read_bytes()
+    assert all(asked in unbroken.batches for asked in resumed.batches)
+
+
+def test_what_is_answered_is_not_asked_again(tmp_path: Path) -> None:
+    out = tmp_path / "p.jsonl"
+    with pytest.raises(Killed):
+        _infer(Counting(die_at="log/4/q4"), out)
+    resumed = Counting()
+    _infer(resumed, out)
+    assert [name for batch in resumed.batches for name in batch] == [s.id for s in SAMPLES[4:]]
+
+
+def test_a_finished_run_does_not_load_the_model(tmp_path: Path) -> None:
+    out = tmp_path / "p.jsonl"
+    _infer(Counting(), out)
+    before = out.read_bytes()
+    again = Counting()
+    _infer(again, out)
+    assert (again.opened, out.read_bytes()) == (0, before)
+
+
+def test_a_failed_sample_is_told_kept_in_its_place_and_asked_again(tmp_path: Path) -> None:
+    out = tmp_path / "p.jsonl"
+    problems = _infer(Counting(fail_at="log/2/q4"), out)
+    assert problems == {"log/2/q4": "no such image"}
+    assert [row["finish_reason"] for row in _rows(out)] == ["stop"] * 2 + ["error"] + ["stop"] * 4
+    mended = Counting()
+    assert _infer(mended, out) == {}
+    assert mended.batches == [["log/2/q4", "log/3/q4"]]
+    assert [row["id"] for row in _rows(out)] == [sample.id for sample in SAMPLES]
+    assert {row["finish_reason"] for row in _rows(out)} == {"stop"}
+
+
+@pytest.mark.parametrize(
+    ("samples", "asked", "told"),
+    [
+        (SAMPLES[:-1], Settings(), "samples was 7, is 6"),
+        ([*SAMPLES[:-1], Sample("log/6/q4", (), "Other?", "")], Settings(), "samples_sha256 was"),
+        (SAMPLES, Settings(model="other"), "model was '', is 'other'"),
+        (SAMPLES, Settings(decoding=Decoding(temperature=1.0)), "decoding was"),
+    ],
+)
+def test_answers_made_otherwise_are_not_added_to(
+    tmp_path: Path, samples: list[Sample], asked: Settings, told: str
+) -> None:
+    out = tmp_path / "p.jsonl"
+    _infer(Counting(), out)
+    before = out.read_bytes()
+    with pytest.raises(ValueError, match=told) as error:
+        _infer(Counting(), out, samples, asked)
+    assert "choose another --save_name or delete the file" in str(error.value)
+    assert out.read_bytes() == before
+
+
+def test_a_model_trained_anew_under_the_same_name_is_another_model(tmp_path: Path) -> None:
+    model, out = tmp_path / "model", tmp_path / "p.jsonl"
+    model.mkdir()
+    (model / "model.safetensors").write_bytes(b"weights")
+    _infer(Counting(), out, asked=Settings(model=str(model)))
+    (model / "model.safetensors").write_bytes(b"heavier")
+    with pytest.raises(ValueError, match="model_sha256 was"):
+        _infer(Counting(), out, asked=Settings(model=str(model)))
+
+
+def test_a_file_of_unknown_origin_is_not_touched(tmp_path: Path) -> None:
+    out = tmp_path / "p.jsonl"
+    out.write_text('{"predict": "published"}\n')
+    with pytest.raises(ValueError, match="already holds answers made otherwise"):
+        _infer(Counting(), out)
+    assert out.read_text() == '{"predict": "published"}\n'
+
+
+def test_settings_do_not_matter_where_there_is_no_model(tmp_path: Path) -> None:
+    out, stand_in = tmp_path / "p.jsonl", Engine(Counting().open, runs_model=False)
+    infer(SAMPLES, "stand_in", stand_in, Settings(), out, 1)
+    infer(SAMPLES, "stand_in", stand_in, Settings(cutoff_len=1), out, 1)
+
+
+def test_too_few_answers_from_an_engine_are_noticed(tmp_path: Path) -> None:
+    lossy = Engine(lambda _: lambda samples: [Completion("x", "stop")])
+    with pytest.raises(ValueError, match="zip"):
+        infer(SAMPLES, "lossy", lossy, Settings(), tmp_path / "p.jsonl", 2)

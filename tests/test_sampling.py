@@ -1,0 +1,321 @@
+"""Resampling: exact where the motion is, silent where nothing is known, blind to the future."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation, Slerp
+
+from impromptu.arrays import Floats, Ints
+from impromptu.sampling import (
+    STEP_NS,
+    Poses,
+    PoseTrack,
+    Signal,
+    pose_track,
+    poses,
+    windows,
+)
+
+S = 1_000_000_000
+
+
+def straight(
+    times_ns: Ints, speed_mps: float = 10.0, max_gap_s: float = 0.75, edge_s: float = 0.0
+) -> PoseTrack:
+    """Drive along world x without turning."""
+    count = len(times_ns)
+    at_m = np.column_stack([speed_mps * times_ns / S, np.zeros((count, 2))])
+    turns = np.tile(np.eye(3), (count, 1, 1))
+    return PoseTrack(times_ns, turns, at_m, round(max_gap_s * S), round(edge_s * S))
+
+
+def times(*seconds: float) -> Ints:
+    stamps: Ints = np.round(np.array(seconds) * S).astype(np.int64)
+    return stamps
+
+
+def test_positions_are_interpolated_linearly_between_two_poses() -> None:
+    found = straight(times(0, 0.4)).at(times(0, 0.1, 0.4))
+    assert found.valid.all()
+    np.testing.assert_allclose(found.translations_m[:, 0], [0, 1, 4])
+
+
+def test_rotations_agree_with_slerp() -> None:
+    rng = np.random.default_rng(0)
+    stamps = np.cumsum(rng.integers(1, S, 30))
+    turns = Rotation.random(30, random_state=1)
+    track = PoseTrack(stamps, turns.as_matrix(), np.zeros((30, 3)), S)
+    asked = rng.integers(stamps[0], stamps[-1], 200)
+    expected = Slerp(stamps - stamps[0], turns)(asked - stamps[0]).as_matrix()
+    np.testing.assert_allclose(track.at(asked).rotations, expected, atol=1e-7)
+
+
+def test_a_logged_pose_comes_back_bit_for_bit() -> None:
+    rng = np.random.default_rng(0)
+    turns = Rotation.random(5, random_state=1).as_matrix()
+    at_m = rng.uniform(-1e6, 1e6, (5, 3))
+    track = PoseTrack(times(0, 1, 2, 3, 9), turns, at_m, S)
+    found = track.at(times(0, 1, 2, 3, 9))
+    assert found.valid.all()
+    assert (found.translations_m == at_m).all()
+    assert (found.rotations == turns).all()
+
+
+def test_nothing_is_known_within_a_gap_but_its_ends_are() -> None:
+    track = straight(times(0, 0.5, 1.5, 2.0))
+    assert track.at(times(0.5, 0.51, 1.0, 1.49, 1.5)).valid.tolist() == [1, 0, 0, 0, 1]
+
+
+def test_nothing_is_known_beyond_the_ends_except_within_the_edge() -> None:
+    assert straight(times(0, 0.5)).at(times(-0.001, 0.501)).valid.tolist() == [0, 0]
+    track = straight(times(0, 0.5), edge_s=0.06)
+    found = track.at(times(-0.061, -0.06, 0.56, 0.561))
+    assert found.valid.tolist() == [0, 1, 1, 0]
+    np.testing.assert_allclose(found.translations_m[1:3, 0], [-0.6, 5.6])
+
+
+def test_the_edge_does_not_reach_into_a_gap() -> None:
+    track = straight(times(0, 0.5, 2.0), edge_s=0.06)
+    assert track.at(times(0.55, 1.95, 2.05)).valid.tolist() == [0, 0, 0]
+
+
+def test_a_single_pose_is_known_at_its_stamp_only() -> None:
+    track = straight(times(1), edge_s=0.06)
+    assert track.at(times(0.99, 1, 1.01)).valid.tolist() == [0, 1, 0]
+
+
+def test_bodies_do_not_mix() -> None:
+    """The second body begins where, in the list of poses, the first ends."""
+    stamps, bodies = times(0, 0.5, 1.0, 0.5, 1.0, 1.5), np.array([0, 0, 0, 1, 1, 1])
+    at_m = np.zeros((6, 3))
+    at_m[:, 0] = [0, 5, 10, 100, 110, 120]
+    turns = np.tile(np.eye(3), (6, 1, 1))
+    track = PoseTrack(stamps, turns, at_m, S, 0, bodies)
+    found = track.at(times(0.25, 0.75, 1.25), np.array([[0], [1]]))
+    assert found.valid.tolist() == [[1, 1, 0], [0, 1, 1]]
+    np.testing.assert_allclose(found.translations_m[0, :2, 0], [2.5, 7.5])
+    np.testing.assert_allclose(found.translations_m[1, 1:, 0], [105, 115])
+
+
+def test_stamps_must_rise_within_a_body() -> None:
+    with pytest.raises(ValueError, match="stamps must rise; 500000000 ns"):
+        straight(times(0, 0.5, 0.5))
+    with pytest.raises(ValueError, match="no usable pose"):
+        straight(times())
+
+
+def rows(*stamps_s: float) -> tuple[Ints, Floats]:
+    """Return (n,) stamps and (n, 7) poses along world x."""
+    table = np.zeros((len(stamps_s), 7))
+    table[:, 0] = 1
+    table[:, 4] = stamps_s
+    return times(*stamps_s), table
+
+
+def test_a_track_is_sorted_and_leaves_out_poses_that_are_none() -> None:
+    stamps, table = rows(1.0, 0.0, 0.5)
+    table[2, :4] = 0
+    track = pose_track(stamps, poses(table), "file", max_gap_ns=2 * S)
+    assert track.timestamps_ns.tolist() == [0, S]
+
+
+def test_equal_poses_of_one_stamp_are_one_and_different_ones_an_error() -> None:
+    stamps, table = rows(0.0, 0.5, 0.5)
+    assert len(pose_track(stamps, poses(table), "file", max_gap_ns=S).timestamps_ns) == 2
+    table[1, 5] = 0.01
+    with pytest.raises(ValueError, match="file: rows 2 and 3 have one stamp, 500000000 ns, and"):
+        pose_track(stamps, poses(table), "file", max_gap_ns=S)
+
+
+def test_stamps_a_nanosecond_apart_are_two_poses() -> None:
+    stamps, table = rows(0.0, 0.5, 0.5)
+    stamps[2] += 1
+    table[2, 4] = 0.6
+    track = pose_track(stamps, poses(table), "file", max_gap_ns=S)
+    np.testing.assert_allclose(track.at(stamps).translations_m[:, 0], [0, 0.5, 0.6])
+
+
+@pytest.mark.parametrize("column", range(7))
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_pose_with_a_number_that_is_none_is_not_valid(column: int, value: float) -> None:
+    _, table = rows(0.0, 0.5)
+    table[1, column] = value
+    assert poses(table).valid.tolist() == [True, False]
+
+
+def test_a_log_without_a_usable_pose_says_how_many_it_had() -> None:
+    stamps, table = rows(0.0, 0.5)
+    with pytest.raises(ValueError, match="file: 2 poses, none usable"):
+        pose_track(stamps, poses(0 * table), "file", max_gap_ns=S)
+
+
+def test_a_window_holds_three_seconds_back_and_five_on() -> None:
+    way = windows(straight(times(*np.arange(0, 20.1, 0.25))), times(10))
+    past, future = way.past(0), way.future(0)
+    np.testing.assert_allclose(past.t_s, np.arange(-3, 0.1, 0.5))
+    np.testing.assert_allclose(past.xy_m[:, 0], np.arange(-30, 0.1, 5), atol=1e-12)
+    np.testing.assert_allclose(future.t_s, np.arange(0.5, 5.1, 0.5))
+    np.testing.assert_allclose(future.xy_m[:, 0], np.arange(5, 50.1, 5), atol=1e-12)
+
+
+def test_a_window_is_cut_at_the_first_gap_on_each_side() -> None:
+    stamps = times(*np.arange(0, 4.1, 0.5), *np.arange(5.5, 8.1, 0.5), *np.arange(10, 15.1, 0.5))
+    way = windows(straight(stamps), times(7))
+    assert way.past(0).t_s.tolist() == [-1.5, -1, -0.5, 0]
+    assert way.future(0).t_s.tolist() == [0.5, 1.0]
+    assert len(windows(straight(stamps), times(0)).past(0)) == 1
+    assert len(windows(straight(stamps), times(15)).future(0)) == 0
+
+
+def test_a_present_within_a_gap_is_not_valid() -> None:
+    way = windows(straight(times(0, 0.5, 2.0, 2.5)), times(0.5, 1.0))
+    assert way.present.valid.tolist() == [True, False]
+
+
+def test_a_left_arc_bends_left_in_the_frame_of_the_present() -> None:
+    """On a circle of 20 m, half a radian on, the chord is 2 r sin(1/4) at a quarter radian."""
+    angle = 0.2 * np.arange(0, 12, 0.5)
+    at_m = 20 * np.column_stack([np.sin(angle), 1 - np.cos(angle), 0 * angle])
+    turns = Rotation.from_euler("Z", angle[:, None]).as_matrix()
+    track = PoseTrack(times(*np.arange(0, 12, 0.5)), turns, at_m + [5e5, 4e6, 3], S)
+    future = windows(track, times(3)).future(0)
+    chord_m = 40 * np.sin(0.25)
+    expected = chord_m * np.array([np.cos(0.25), np.sin(0.25)])
+    np.testing.assert_allclose(future.xy_m[4], expected, atol=1e-8)
+    assert future.yaw_rad is not None
+    assert future.yaw_rad[4] == pytest.approx(0.5)
+
+
+def test_on_a_slope_distances_are_along_the_road() -> None:
+    """A body pitched 20 degrees up that climbs along its own x axis goes straight ahead."""
+    t_s = np.arange(0, 5.1, 0.5)
+    climb = Rotation.from_euler("Y", -20, degrees=True).as_matrix()
+    at_m = t_s[:, None] * 10 * climb[:, 0]
+    track = PoseTrack(times(*t_s), np.tile(climb, (len(t_s), 1, 1)), at_m, S)
+    future = windows(track, times(0)).future(0)
+    np.testing.assert_allclose(future.xy_m, np.column_stack([10 * t_s[1:], 0 * t_s[1:]]), atol=1e-9)
+
+
+def test_differences_look_backward_and_need_two_and_three_points() -> None:
+    """x = t^2: backward over 0.5 s, v = 2 t - 0.5 and a = 2."""
+    t_s = np.arange(0, 6.1, 0.5)
+    track = straight(times(*t_s))
+    track = PoseTrack(track.timestamps_ns, track.rotations, np.outer(t_s**2, [1, 0, 0]), S)
+    now, later = windows(track, times(1, 5)).statuses(0), windows(track, times(1, 5)).statuses(1)
+    assert now[0] is None
+    assert now[1] is not None
+    assert now[1].velocity_mps.tolist() == [0.5, 0]
+    assert now[1].acceleration_mps2 is None
+    assert now[2] is not None
+    assert now[2].acceleration_mps2 is not None
+    assert now[2].acceleration_mps2.tolist() == [2, 0]
+    assert not now[2].logged
+    assert [status.velocity_mps[0] for status in later if status] == [
+        2 * t - 0.5 for t in np.arange(2, 5.1, 0.5)
+    ]
+    assert all(status and status.acceleration_mps2 is not None for status in later)
+
+
+def test_velocity_is_in_the_axes_of_its_own_instant() -> None:
+    """A body that turned from east to north and drives on north goes forward."""
+    t_s = np.arange(0, 3.1, 0.5)
+    yaw = np.where(t_s < 1.2, 0, np.pi / 2)
+    turns = Rotation.from_euler("Z", yaw[:, None]).as_matrix()
+    track = PoseTrack(times(*t_s), turns, np.outer(t_s, [0, 4, 0]), S)
+    statuses = windows(track, times(3)).statuses(0)
+    assert statuses[1] is not None
+    np.testing.assert_allclose(statuses[1].velocity_mps, [0, 4], atol=1e-12)
+    assert statuses[-1] is not None
+    np.testing.assert_allclose(statuses[-1].velocity_mps, [4, 0], atol=1e-12)
+
+
+def test_logged_motion_is_preferred_point_by_point() -> None:
+    way = windows(straight(times(*np.arange(0, 6.1, 0.5))), times(5))
+    motion = np.full((1, 7, 4), np.nan)
+    motion[0, 6] = [9, 0.1, -1, 0.2]
+    steering = np.full((1, 7), 0.3)
+    statuses = way.statuses(0, motion, steering)
+    assert [status.logged for status in statuses if status] == [False] * 6 + [True]
+    assert statuses[6] is not None
+    assert statuses[6].velocity_mps.tolist() == [9, 0.1]
+    assert [status.steering_rad for status in statuses if status] == [0.3] * 7
+
+
+def test_a_signal_is_never_from_later_nor_too_old() -> None:
+    signal = Signal(times(1.0, 1.1, 1.2), np.array([[1.0], [2.0], [3.0]]), S // 10)
+    found = signal.at(times(0.99, 1.0, 1.05, 1.1999, 1.2, 1.3, 1.301))[:, 0]
+    assert np.isnan(found[[0, 6]]).all()
+    assert found[1:6].tolist() == [1, 1, 2, 3, 3]
+
+
+Drive = tuple[Ints, Floats, Floats]
+
+
+def drive_of(steps: list[float], seed: int) -> Drive:
+    rng = np.random.default_rng(seed)
+    stamps = times(*np.cumsum(steps))
+    turns = Rotation.from_euler("ZYX", rng.normal(0, 0.3, (len(stamps), 3))).as_matrix()
+    return stamps, turns, rng.normal(0, 50, (len(stamps), 3))
+
+
+# Irregular stamps with gaps wider than a second among them, and any poses.
+drives = st.builds(
+    drive_of, st.lists(st.floats(0.05, 1.2), min_size=2, max_size=30), st.integers(0, 2**31)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(drives, st.integers(0, 29))
+def test_nothing_after_the_present_changes_what_is_known_at_it(drive: Drive, index: int) -> None:
+    stamps, turns, at_m = drive
+    index %= len(stamps)
+    anchor = stamps[[index]]
+    whole = windows(PoseTrack(stamps, turns, at_m, S, S // 20), anchor)
+    kept = slice(index + 1)
+    cut = windows(PoseTrack(stamps[kept], turns[kept], at_m[kept], S, S // 20), anchor)
+    assert whole.past(0).t_s.tolist() == cut.past(0).t_s.tolist()
+    np.testing.assert_array_equal(whole.past(0).xy_m, cut.past(0).xy_m)
+    for one, other in zip(whole.statuses(0), cut.statuses(0), strict=True):
+        assert (one is None) == (other is None)
+        if one and other:
+            np.testing.assert_array_equal(one.velocity_mps, other.velocity_mps)
+
+
+@settings(max_examples=60, deadline=None)
+@given(drives, st.integers(0, 29))
+def test_a_window_does_not_depend_on_where_the_world_begins(drive: Drive, index: int) -> None:
+    stamps, turns, at_m = drive
+    anchor = stamps[[index % len(stamps)]]
+    moved = Rotation.from_euler("ZYX", [2.0, 0.1, -0.2]).as_matrix()
+    here = windows(PoseTrack(stamps, turns, at_m, S), anchor)
+    there = windows(PoseTrack(stamps, moved @ turns, at_m @ moved.T + 1e5, S), anchor)
+    np.testing.assert_allclose(here.future(0).xy_m, there.future(0).xy_m, atol=1e-8)
+    np.testing.assert_allclose(here.past(0).xy_m, there.past(0).xy_m, atol=1e-8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(drives, st.lists(st.floats(-1, 40), min_size=1, max_size=20))
+def test_a_time_is_known_exactly_between_two_near_poses(drive: Drive, asked_s: list[float]) -> None:
+    stamps, turns, at_m = drive
+    asked = times(*asked_s)
+    found = PoseTrack(stamps, turns, at_m, S).at(asked)
+    for time, valid in zip(asked.tolist(), found.valid.tolist(), strict=True):
+        before, after = stamps[stamps <= time], stamps[stamps >= time]
+        near = before.size and after.size and after.min() - before.max() <= S
+        assert valid == bool(near)
+
+
+def test_poses_compose_and_change_frame_as_se3_does() -> None:
+    turns = Rotation.random(4, random_state=3).as_matrix()
+    at_m = np.random.default_rng(0).normal(0, 10, (4, 3))
+    both = Poses(turns, at_m, np.ones(4, dtype=bool))
+    a, b = both[0].se3(), both[1].se3()
+    product, seen = (both[0] @ both[1]).se3(), both[1].seen_from(both[0]).se3()
+    np.testing.assert_allclose(product.translation_m, (a @ b).translation_m)
+    np.testing.assert_allclose(seen.rotation, (a.inverse() @ b).rotation, atol=1e-12)
+    np.testing.assert_allclose(seen.translation_m, (a.inverse() @ b).translation_m, atol=1e-12)
+
+
+def test_the_step_is_half_a_second() -> None:
+    assert STEP_NS == 500_000_000
