@@ -168,6 +168,16 @@ def test_a_window_is_cut_at_the_first_gap_on_each_side() -> None:
     assert len(windows(straight(stamps), times(15)).future(0)) == 0
 
 
+def test_a_gap_between_two_points_of_the_grid_cuts_too() -> None:
+    """Poses at 10 Hz, of which 5.1 to 5.3 s are missing: 5.0 and 5.5 are known, apart."""
+    stamps = np.delete(times(*np.arange(0, 10.05, 0.1)), [51, 52, 53])
+    track = straight(stamps, max_gap_s=0.25)
+    way = windows(track, times(4, 5, 5.5, 7))
+    assert track.at(times(5, 5.5)).valid.all()
+    assert [len(way.future(index)) for index in range(4)] == [2, 0, 9, 6]
+    assert [len(way.past(index)) for index in range(4)] == [7, 7, 1, 4]
+
+
 def test_a_present_within_a_gap_is_not_valid() -> None:
     way = windows(straight(times(0, 0.5, 2.0, 2.5)), times(0.5, 1.0))
     assert way.present.valid.tolist() == [True, False]

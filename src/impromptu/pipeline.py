@@ -143,8 +143,12 @@ def compete(one: Contestant, samples_dir: Path, out: Path, say: Say) -> report.R
 
 
 def _held_out(samples_dir: Path, tasks: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Yield name and file of every registered file of these tasks that is not for training."""
-    for name, entry in read_json(samples_dir / REGISTRY).items():
+    """Yield name and file of every file of these tasks that is not for training.
+
+    The planning set comes first: it is the one the report shows in pictures.
+    """
+    entries = read_json(samples_dir / REGISTRY)
+    for name, entry in sorted(entries.items(), key=lambda item: item[0] != HELD_OUT):
         file = samples_dir / entry["file_name"]
         if not name.endswith("_train") and task_of(file) in tasks:
             yield name, file

@@ -91,6 +91,7 @@ class PoseTrack:
     _keys: Ints = field(init=False, repr=False)
     _first: Ints = field(init=False, repr=False)
     _interval_ns: Ints = field(init=False, repr=False)
+    _runs: Ints = field(init=False, repr=False)
     _turn: tuple[Floats, Floats] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -112,9 +113,11 @@ class PoseTrack:
         bodies = np.arange(self.bodies[-1] + 2)
         object.__setattr__(self, "_first", np.searchsorted(self.bodies, bodies))
         object.__setattr__(self, "_interval_ns", interval_ns)
+        breaks = (interval_ns == 0) | (interval_ns > self.max_gap_ns)
+        object.__setattr__(self, "_runs", np.append(0, np.cumsum(breaks)[:-1]))
         object.__setattr__(self, "_turn", _turns(self.rotations, interval_ns))
 
-    def _key(self, bodies: Ints, times_ns: Ints) -> Ints:
+    def _key(self, bodies: Ints | int, times_ns: Ints) -> Ints:
         """Number (body, time) pairs so that one sorted search serves all bodies."""
         start, end = int(self.timestamps_ns.min()), int(self.timestamps_ns.max())
         margin = self.edge_ns + 1
@@ -125,15 +128,31 @@ class PoseTrack:
     def at(self, times_ns: Ints, bodies: Ints | int = 0) -> Poses:
         """Interpolate at times, of bodies that broadcast against them."""
         times_ns, bodies = np.broadcast_arrays(times_ns, bodies)
-        row = np.searchsorted(self._keys, self._key(bodies, times_ns), side="right") - 1
-        first, last = self._first[bodies], self._first[bodies + 1] - 1
-        exact = (row >= first) & (self.timestamps_ns[row] == times_ns)
-        base = np.where(exact, row, np.clip(row, first, np.maximum(first, last - 1)))
+        row, first, last = (
+            self._row(times_ns, bodies),
+            self._first[bodies],
+            self._first[bodies + 1] - 1,
+        )
+        exact = self.timestamps_ns[row] == times_ns
+        # Beyond the last pose its last interval is the one to continue.
+        base = np.where(exact, row, np.minimum(row, np.maximum(first, last - 1)))
         after_ns, interval_ns = times_ns - self.timestamps_ns[base], self._interval_ns[base]
         beyond_ns = np.maximum(-after_ns, after_ns - interval_ns)
         known = (interval_ns > 0) & (interval_ns <= self.max_gap_ns) & (beyond_ns <= self.edge_ns)
         share = np.where(known & ~exact, after_ns / np.maximum(interval_ns, 1), 0.0)
         return Poses(self._rotated(base, share), self._moved(base, share), exact | known)
+
+    def unbroken(self, times_ns: Ints, since_ns: Ints, bodies: Ints | int = 0) -> Bools:
+        """Tell whether no gap lies between valid times and others, both of one body."""
+        first, second = (self._runs[self._row(end_ns, bodies)] for end_ns in (times_ns, since_ns))
+        same: Bools = first == second
+        return same
+
+    def _row(self, times_ns: Ints, bodies: Ints | int) -> Ints:
+        """Find the body's last pose not later than each time, or its first."""
+        row = np.searchsorted(self._keys, self._key(bodies, times_ns), side="right") - 1
+        found: Ints = np.maximum(row, self._first[bodies])
+        return found
 
     def _moved(self, base: Ints, share: Floats) -> Floats:
         start_m = self.translations_m[base]
@@ -275,13 +294,8 @@ def windows(track: PoseTrack, anchors_ns: Ints) -> Windows:
     world = track.at(times_ns)
     present = world[:, _NOW]
     ego = world.seen_from(world[:, _NOW, None])
-    run = np.concatenate(
-        [
-            np.logical_and.accumulate(world.valid[:, _NOW::-1], axis=1)[:, ::-1],
-            np.logical_and.accumulate(world.valid[:, _NOW:], axis=1)[:, 1:],
-        ],
-        axis=1,
-    )
+    # Times that no gap parts from the present follow on one another.
+    run = world.valid & track.unbroken(times_ns, anchors_ns[:, None])
     velocity = _backward(world.translations_m, run)
     acceleration = _backward(velocity, run & ~np.isnan(velocity[..., 0]))
     return Windows(

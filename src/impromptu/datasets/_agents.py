@@ -138,7 +138,8 @@ def surroundings(
     near = near[(distance_m <= REACH_M)[near] & base.valid[near]]
     anchor, row, base, now = anchor[near], row[near], base[near], now[near]
     times_ns = anchors_ns[anchor][:, None] + STEP_NS * np.arange(1, FUTURE_STEPS + 1)
-    future = track.at(times_ns, bodies[row][:, None])
+    body, seen = bodies[row][:, None], boxes.timestamps_ns[row][:, None]
+    future = track.at(times_ns, body)
     ahead = future.seen_from(base[:, None])
     return Surroundings(
         boxes=boxes.rows(row),
@@ -148,7 +149,7 @@ def surroundings(
         velocity_mps=(np.swapaxes(base.rotations, -1, -2) @ velocity[near][..., None])[:, :2, 0],
         future_xy_m=ahead.translations_m[..., :2],
         future_yaw_rad=yaws_rad(ahead.rotations),
-        future_steps=np.logical_and.accumulate(future.valid, axis=1).sum(axis=1),
+        future_steps=(future.valid & track.unbroken(times_ns, seen, body)).sum(axis=1),
     )
 
 

@@ -129,7 +129,8 @@ def _build(folders: list[Path], target: Path) -> None:
 
 
 def _add(db: sqlite3.Connection, folder: Path) -> None:
-    channels = {row["token"]: row["channel"] for _, row in json_rows(folder / "sensor.json")}
+    sensors = _rows(folder / "sensor.json", lambda row: (row["token"], row["channel"]))
+    channels: dict[str, str] = dict(sensors)
     used: dict[str, str] = {}
 
     def calibration(row: Row) -> Values:

@@ -67,7 +67,8 @@ def write(
         raise ValueError(f"no miniature of {unknown[0]!r}; there are {', '.join(DATASETS)}")
     if logs < 1 or not 1 <= duration_s <= stories.LONGEST_S:
         raise ValueError(
-            f"expected at least 1 log of 1 to {stories.LONGEST_S:g} s, got {logs} of {duration_s:g} s"
+            f"expected at least 1 log, of 1 to {stories.LONGEST_S:g} s; "
+            f"got {logs} of {duration_s:g} s"
         )
     order = _Order(seed, logs, float(duration_s), images)
     for name in datasets:
@@ -86,10 +87,13 @@ def _write_one(folder: Path, name: str, order: _Order) -> None:
         WRITERS[name](temporary, made, Pictures(order.images))
         write_json(temporary / _RECORD, asdict(order))
         temporary.chmod(0o755)
-        temporary.rename(folder)
-    except BaseException:
+        try:
+            temporary.rename(folder)
+        except OSError:  # somebody else was quicker
+            if not _already(folder, order):
+                raise
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def _already(folder: Path, order: _Order) -> bool:

@@ -18,9 +18,7 @@ from impromptu.miniature.render import Lens
 from impromptu.miniature.sensing import ground_points_m, sense
 from impromptu.miniature.world import Shape, axes
 
-CITY_SE3_WORLD = SE3(
-    Rotation.from_euler("z", -1.05).as_matrix(), np.array([4810.0, 2330.0, 62.0])
-)
+CITY_SE3_WORLD = SE3(Rotation.from_euler("z", -1.05).as_matrix(), np.array([4810.0, 2330.0, 62.0]))
 _GROUND_SE3_EGO = SE3(np.eye(3), np.array([0.0, 0.0, 0.33]))
 """This dataset's ego frame lies at the middle of the rear axle, a wheel's radius up."""
 
@@ -95,7 +93,7 @@ def _stamps_ns(drive: Drive) -> dict[str, Ints]:
     """Return each camera's and the lidar's stamps; no two are the same, but some are 1 ns apart."""
     frames = np.arange(1, int((drive.duration_s - 0.05) / 0.05))
     beat = _start_ns(drive) + frames * _FRAME_NS + drive.rng.integers(-40_000, 40_001, len(frames))
-    stamps = {name: beat + lag for name, (*_, lag) in _CAMERAS.items()}
+    stamps: dict[str, Ints] = {name: beat + lag for name, (*_, lag) in _CAMERAS.items()}
     stamps["lidar"] = (beat + _LIDAR_LAG_NS)[::2]
     return stamps
 
@@ -148,7 +146,8 @@ def _write_calibration(folder: Path) -> None:
     names = {"sensor_name": [*_CAMERAS, *_LIDARS]}
     calibration = folder / "calibration"
     _write(
-        calibration / "egovehicle_SE3_sensor.feather", {**names, **_pose_columns(rotations, positions)}
+        calibration / "egovehicle_SE3_sensor.feather",
+        {**names, **_pose_columns(rotations, positions)},
     )
     k = np.stack([lens.intrinsics_px for lens in lenses])
     width, height = np.array([lens.size_px for lens in lenses], dtype=np.uint16).T
@@ -161,9 +160,7 @@ def _write_calibration(folder: Path) -> None:
     _write(calibration / "intrinsics.feather", lens_columns)
 
 
-def _write_lidar_and_boxes(
-    folder: Path, drive: Drive, stamps_ns: Ints, pictures: Pictures
-) -> None:
+def _write_lidar_and_boxes(folder: Path, drive: Drive, stamps_ns: Ints, pictures: Pictures) -> None:
     """Write lidar sweeps at 10 Hz, and the boxes around the ego at their stamps."""
     t_s = _seconds(drive, stamps_ns)
     boxes, parts = drive.world.boxes(t_s), []

@@ -32,15 +32,16 @@ def _lanes() -> list[tuple[Floats, Floats, str, str]]:
             along = np.linspace(start_m, end_m, 1 + round((end_m - start_m) / _STEP_M))
             for quarters in (turn, turn + 2):
                 for left_m, right_m, left_mark, right_mark in edges:
-                    sides = (_turned(along, across_m, quarters) for across_m in (left_m, right_m))
-                    lanes.append((*sides, left_mark, right_mark))
+                    left = _turned(along, left_m, quarters)
+                    lanes.append((left, _turned(along, right_m, quarters), left_mark, right_mark))
     return lanes
 
 
 def _turned(along_m: Floats, across_m: float, quarters: int) -> Floats:
     """Return (n, 2) points of a line along x, turned by so many quarter turns to the left."""
     ahead = np.round([np.cos(quarters * np.pi / 2), np.sin(quarters * np.pi / 2)])
-    return along_m[:, None] * ahead + across_m * np.array([-ahead[1], ahead[0]])
+    points: Floats = along_m[:, None] * ahead + across_m * np.array([-ahead[1], ahead[0]])
+    return points
 
 
 def _crossings() -> list[tuple[Floats, Floats]]:

@@ -86,18 +86,18 @@ class Pictures:
     def save_all(self, paths: Sequence[Path], draw: Callable[[int], Image.Image]) -> None:
         """Save pictures as JPEG or PNG, by their paths' suffix."""
         for i, path in enumerate(paths):
-            self._place(path, lambda i=i, path=path: path.write_bytes(_encoded(draw(i), path.suffix)))
+            self._place(path, lambda: _encoded(draw(i), path.suffix))  # noqa: B023 - called at once
 
     def write(self, path: Path, content: bytes) -> None:
         """Write a file that is no picture."""
-        self._place(path, lambda: path.write_bytes(content))
+        self._place(path, lambda: content)
 
-    def _place(self, path: Path, make: Callable[[], object]) -> None:
+    def _place(self, path: Path, make: Callable[[], bytes]) -> None:
         """Make a file, or link to the first one of its folder's name and kind."""
         kind = path.parent.name, path.suffix
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.drawn or kind not in self._first:
-            make()
+            path.write_bytes(make())
             self._first[kind] = path
             return
         try:

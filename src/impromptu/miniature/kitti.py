@@ -105,7 +105,7 @@ def _oxts(drive: Drive, t_s: Floats) -> list[str]:
     enu_R_imu, enu_m = moved(_ENU_SE3_WORLD, rotations, ego_m + rotations @ arm_m)
     yaw, pitch, roll = Rotation.from_matrix(enu_R_imu).as_euler("ZYX").T
     velocity, acceleration, rate = (
-        vector @ turn.T for vector in drive.world.ego_kinematics(t_s, arm_m)
+        vector @ turn.T for vector in drive.world.ego_kinematics(t_s, arm_m.tolist())
     )
     force = acceleration + [0.0, 0.0, GRAVITY_MPS2]
     level = axes(yaw)

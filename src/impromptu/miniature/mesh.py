@@ -9,7 +9,7 @@ from impromptu.arrays import Floats, Ints
 from impromptu.miniature.world import Shape
 
 RGB = tuple[float, float, float]
-_GLASS, _TYRE, _DARK = (52, 62, 76), (30, 30, 34), (46, 46, 52)
+_GLASS, _TYRE, _DARK, _SHADOW = (52, 62, 76), (30, 30, 34), (46, 46, 52), (50, 52, 57)
 _TAIL, _HEAD, _PLATE, _SKIN = (206, 34, 34), (250, 244, 214), (236, 232, 214), (222, 178, 146)
 
 
@@ -29,7 +29,9 @@ class Template:
 
 
 def solid(
-    low: Sequence[float], high: Sequence[float], taper: Sequence[float] = (0, 0, 0)
+    low: Sequence[float] | Floats,
+    high: Sequence[float] | Floats,
+    taper: Sequence[float] = (0, 0, 0),
 ) -> Floats:
     """Return (5, 4, 3) faces of a box without its bottom: back, right, front, left, top.
 
@@ -43,7 +45,9 @@ def solid(
     top = base + [0.0, 0.0, z1 - z0]
     top[:, 0] += np.array([back, -front, -front, back])
     top[:, 1] += np.array([side, side, -side, -side])
-    sides = [np.stack([base[i], base[j], top[j], top[i]]) for i, j in ((3, 0), (0, 1), (1, 2), (2, 3))]
+    sides = [
+        np.stack([base[i], base[j], top[j], top[i]]) for i, j in ((3, 0), (0, 1), (1, 2), (2, 3))
+    ]
     return np.stack([*sides, top])
 
 
@@ -79,13 +83,21 @@ class _Parts:
         self.faces.append((faces, 0.0, colour))
 
     def wheels(self, at_x: Sequence[float], radius_x: float, top: float) -> None:
-        """Add wheels to both sides: two patches each, for a rounder look."""
+        """Add wheels to both sides, each an octagon of three faces."""
+        middle, half, nick = top / 2 - 0.5, top / 2, 0.41
         for x in at_x:
             for y in (-0.502, 0.502):
-                for across, up in ((1.0, 0.72), (0.72, 1.0)):
-                    middle, half = top / 2 - 0.5, top / 2 * up
-                    span = (x - radius_x * across, x + radius_x * across)
-                    self.fixed(_patch(1, y, span, (middle - half, middle + half)), _TYRE)
+                for low, high in ((-1.0, -nick), (-nick, nick), (nick, 1.0)):
+                    up = (middle + low * half, middle + high * half)
+                    face = _patch(1, y, (x - radius_x, x + radius_x), up)
+                    narrow = np.abs(face[..., 2] - middle) > 0.9 * half
+                    face[narrow, 0] = x + nick * (face[narrow, 0] - x)
+                    self.fixed(face, _TYRE)
+
+    def shadow(self) -> None:
+        """Darken the ground below."""
+        corners = [(-0.52, -0.56), (0.52, -0.56), (0.52, 0.56), (-0.52, 0.56)]
+        self.fixed(np.array([[(x, y, -0.497) for x, y in corners]]), _SHADOW)
 
     def lamps(self, height: Sequence[float]) -> None:
         """Add lamps in front and behind, and a number plate."""
@@ -108,6 +120,7 @@ class _Parts:
 def _car(cabin: Sequence[float], body_top: float, taper: Sequence[float]) -> Template:
     """Build a car: a body, a cabin of glass under a painted roof, wheels and lamps."""
     parts = _Parts()
+    parts.shadow()
     parts.painted(solid((-0.5, -0.5, -0.40), (0.5, 0.5, body_top), (0.01, 0.03, 0.02)))
     glass = solid((cabin[0], -0.47, body_top), (cabin[1], 0.47, 0.5), taper)
     parts.fixed(glass[:4], _GLASS)
@@ -120,6 +133,7 @@ def _car(cabin: Sequence[float], body_top: float, taper: Sequence[float]) -> Tem
 def _truck(windows: bool) -> Template:
     """Build a truck, or a bus where it has windows all along."""
     parts = _Parts()
+    parts.shadow()
     parts.painted(solid((-0.5, -0.5, -0.38), (0.5, 0.5, 0.5), (0.0, 0.01, 0.0)))
     for y in (-0.502, 0.502):
         if windows:
@@ -140,6 +154,7 @@ def _truck(windows: bool) -> Template:
 def _pedestrian() -> Template:
     """Build somebody on foot: legs, a coat, a head."""
     parts = _Parts()
+    parts.shadow()
     for y in ((-0.30, -0.04), (0.04, 0.30)):
         parts.fixed(solid((-0.22, y[0], -0.5), (0.22, y[1], -0.06)), _DARK)
     parts.painted(solid((-0.32, -0.42, -0.08), (0.32, 0.42, 0.31), (0.08, 0.08, 0.1)))
@@ -150,10 +165,14 @@ def _pedestrian() -> Template:
 def _cyclist() -> Template:
     """Build a bicycle and its rider."""
     parts = _Parts()
+    parts.shadow()
     for x in (-0.30, 0.30):
         for across, up in ((1.0, 0.6), (0.6, 1.0)):
             middle, half = -0.31, 0.19 * up
-            faces = [x - 0.19 * across, -0.06, middle - half], [x + 0.19 * across, 0.06, middle + half]
+            faces = (
+                [x - 0.19 * across, -0.06, middle - half],
+                [x + 0.19 * across, 0.06, middle + half],
+            )
             parts.fixed(solid(*faces), _TYRE)
     parts.fixed(solid((-0.24, -0.1, -0.3), (0.26, 0.1, -0.06)), _DARK)
     parts.painted(solid((-0.20, -0.42, -0.07), (0.08, 0.42, 0.30), (0.1, -0.06, 0.08)))

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.special import roots_legendre
 
 from impromptu.arrays import Floats
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
+_NODES, _WEIGHTS = roots_legendre(12)
 _KNOT_SPACING_M = 1.0
 
 

@@ -168,9 +168,7 @@ def _add_camera_data(tables: _Tables, scene: Scene, root: Path, pictures: Pictur
         pictures.save_all([root / name for name in names], film)
 
 
-def _add_lidar_data(
-    tables: _Tables, scene: Scene, root: Path, pictures: Pictures
-) -> list[Sensed]:
+def _add_lidar_data(tables: _Tables, scene: Scene, root: Path, pictures: Pictures) -> list[Sensed]:
     """Add and write the lidar sweeps; return what was sensed in the key frames."""
     names = _add_data(tables, scene, "LIDAR_TOP", scene.lidar_us, scene.is_key)
     t_s = scene.seconds(scene.lidar_us)

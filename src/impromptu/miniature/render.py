@@ -1,7 +1,7 @@
 """Draw what a pinhole camera sees of the world: flat shaded faces, far ones first."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -12,9 +12,9 @@ from impromptu.geometry import SE3
 from impromptu.miniature import road
 from impromptu.miniature.mesh import TEMPLATES, Faces, joined, placed
 from impromptu.miniature.scenery import Discs, Scenery
-from impromptu.miniature.world import Boxes, World, axes
+from impromptu.miniature.world import Boxes, Shape, World, axes
 
-NEAR_M, FAR_M = 0.25, 150.0
+NEAR_M, FAR_M = 0.25, 130.0
 SUPERSAMPLING = 2
 """Images are drawn this many times larger, and reduced, for smooth edges."""
 
@@ -81,50 +81,51 @@ class Studio:
     scenery: Scenery
     weather: Weather
     _still: Faces = field(init=False, repr=False)
+    _movers: Ints = field(init=False, repr=False)
     _palette: Floats = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Light up, once, all that does not move."""
+        """Shape and light, once, all that does not move."""
+        parked = np.array([body.parked for body in self.world.bodies], dtype=bool)
+        boxes = self.world.boxes(np.zeros(1))
+        still = [self.scenery.faces, *self._bodies(boxes, 0, np.flatnonzero(parked))]
+        object.__setattr__(self, "_still", self._lit(joined(still)))
+        object.__setattr__(self, "_movers", np.flatnonzero(~parked))
         object.__setattr__(self, "_palette", _sky_palette(self.weather))
-        object.__setattr__(self, "_still", self._lit(self.scenery.faces))
 
     def _lit(self, faces: Faces) -> Faces:
         """Shade faces by how they are turned to the light."""
-        a, b, c, _ = np.moveaxis(faces.corners_m, 1, 0)
+        a, b, c = (faces.corners_m[:, i] for i in range(3))
         normal = np.cross(b - a, c - a)
-        normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+        normal /= np.sqrt((normal * normal).sum(axis=-1, keepdims=True))
         sun, share = _SUNS[self.weather]
-        light = 1.08 - share + share * (normal @ sun)
-        return Faces(
-            faces.corners_m, faces.colour * light[:, None], faces.thing, faces.middle_m, faces.radius_m
-        )
+        light = 1.08 - share + share * np.maximum(normal @ sun, -0.3)
+        return replace(faces, colour=faces.colour * light[:, None])
 
-    def bodies(self, boxes: Boxes, instant: int) -> Faces:
-        """Return the bodies' faces at one of the boxes' instants, thing by thing."""
-        shapes = [body.shape for body in self.world.bodies]
-        paint = np.array([body.colour for body in self.world.bodies], dtype=np.float64)
-        rotation = axes(boxes.yaw_rad[instant])
-        groups, order = [], []
-        for shape, template in TEMPLATES.items():
-            ours = np.array([i for i, other in enumerate(shapes) if other == shape], dtype=int)
-            if len(ours):
-                size, middle = boxes.size_m[ours], boxes.centre_m[instant, ours]
-                groups.append(placed(template, size, rotation[ours], middle, paint[ours]))
-                order.append(ours)
-        return self._lit(joined(groups))
+    def _bodies(self, boxes: Boxes, instant: int, chosen: Ints) -> list[Faces]:
+        """Return the faces of some bodies at one of the boxes' instants, shape by shape."""
+        groups: dict[Shape, list[int]] = {}
+        for column in chosen.tolist():
+            groups.setdefault(self.world.bodies[column].shape, []).append(column)
+        made = []
+        for shape, columns in groups.items():
+            paint = np.array([self.world.bodies[column].colour for column in columns], dtype=float)
+            rotation = axes(boxes.yaw_rad[instant, columns])
+            middle = boxes.centre_m[instant, columns]
+            made.append(placed(TEMPLATES[shape], boxes.size_m[columns], rotation, middle, paint))
+        return made
 
-    def film(
-        self, lens: Lens, ego_SE3_camera: SE3, t_s: Floats
-    ) -> Callable[[int], Image.Image]:
+    def film(self, lens: Lens, ego_SE3_camera: SE3, t_s: Floats) -> Callable[[int], Image.Image]:
         """Return what draws the i-th of (n,) exposures of one camera."""
-        boxes = self.world.boxes(t_s)
+        boxes, (rotations, positions) = self.world.boxes(t_s), self.world.ego_poses(t_s)
 
         def draw(i: int) -> Image.Image:
             lit = self.scenery.lit(*self.world.lights.colours(float(t_s[i])))
-            camera_SE3_world = (self.world.ego_pose(float(t_s[i])) @ ego_SE3_camera).inverse()
+            camera_SE3_world = (SE3(rotations[i], positions[i]) @ ego_SE3_camera).inverse()
             canvas = _Canvas(lens, camera_SE3_world, self._palette)
             canvas.ground()
-            faces = joined([self._still, self.bodies(boxes, i)])
+            moving = self._bodies(boxes, i, self._movers)
+            faces = joined([self._still, *([self._lit(joined(moving))] if moving else [])])
             canvas.things(faces, _joined_discs(self.scenery.crowns, self.scenery.lamps, lit))
             return canvas.finished()
 
@@ -181,7 +182,7 @@ class _Canvas:
     def ground(self) -> None:
         """Paint the street."""
         quads = road.painted()
-        seen = self._ahead(quads.corners_m.mean(axis=1), 12.0)
+        seen = self._ahead(quads.corners_m.mean(axis=1), 13.0)
         corners = self.pose.transform(quads.corners_m[seen])
         distance = np.linalg.norm(corners.mean(axis=1), axis=-1)
         self._fill(corners, self.hazed(quads.colour[seen], distance), np.arange(len(corners)))
@@ -204,7 +205,7 @@ class _Canvas:
         rank[seen[np.argsort(-distance[seen], kind="stable")]] = np.arange(len(seen))
         chosen = np.flatnonzero(rank[faces.thing] >= 0)
         corners = self.pose.transform(faces.corners_m[chosen])
-        a, b, c, _ = np.moveaxis(corners, 1, 0)
+        a, b, c = (corners[:, i] for i in range(3))
         towards = (np.cross(b - a, c - a) * a).sum(axis=-1) < 0
         chosen, corners = chosen[towards], corners[towards]
         thing = faces.thing[chosen]
@@ -213,13 +214,20 @@ class _Canvas:
         order = np.argsort(rank[thing], kind="stable")
         self._fill(corners, colour, order, rank[thing])
 
-    def _visible_discs(self, discs: Discs, rank: Ints, distance: Floats) -> list[tuple[int, list[float], tuple[int, ...]]]:
+    def _visible_discs(
+        self, discs: Discs, rank: Ints, distance: Floats
+    ) -> list[tuple[int, list[float], tuple[int, ...]]]:
         """Return (rank, box, colour) of discs in the picture, by rank."""
         middle = self.pose.transform(discs.middle_m)
         faced = (discs.facing * (self.eye_m - discs.middle_m)).sum(-1) >= 0
         chosen = np.flatnonzero((rank[discs.thing] >= 0) & faced & (middle[:, 2] > 1.0))
         pixel = self.pixels(middle[chosen])
-        radius = SUPERSAMPLING * self.lens.intrinsics_px[0, 0] * discs.radius_m[chosen] / middle[chosen, 2]
+        radius = (
+            SUPERSAMPLING
+            * self.lens.intrinsics_px[0, 0]
+            * discs.radius_m[chosen]
+            / middle[chosen, 2]
+        )
         colour = self.hazed(discs.colour[chosen], distance[discs.thing[chosen]]).tolist()
         box = np.column_stack([pixel - radius[:, None], pixel + radius[:, None]]).tolist()
         ranks = rank[discs.thing[chosen]].tolist()
@@ -231,7 +239,10 @@ class _Canvas:
         whole = (depth > NEAR_M).all(axis=1)
         some = (depth > NEAR_M).any(axis=1)
         pixels = self.pixels(np.where(whole[:, None, None], corners, 1.0))
-        inside = (pixels.max(axis=1) >= 0).all(-1) & (pixels.min(axis=1) < self.size).all(-1)
+        low, high = pixels.min(axis=1), pixels.max(axis=1)
+        extent = high - low
+        inside = ((high >= 0) & (low < self.size) & (extent > 0.8)).all(axis=-1)
+        inside &= extent.max(axis=-1) > 3.0
         flat, fills = pixels.reshape(-1, 8).tolist(), colour.tolist()
         for i in order[(some & ~whole | inside & whole)[order]].tolist():
             if rank is not None:

@@ -83,7 +83,7 @@ class _Painter:
     def both(self, x_m: Floats, y_m: tuple[float, float], colour: tuple[int, int, int]) -> None:
         """Add rectangles and their mirror images on the other side of the street."""
         for sign in (-1, 1):
-            self.cells(x_m, sign * np.array(y_m), colour)
+            self.cells(x_m, np.array([sign * y_m[0], sign * y_m[1]]), colour)
 
     def swap_axes(self, since: int) -> None:
         """Turn all patches from number ``since`` on from the main to the side street."""
@@ -101,29 +101,33 @@ def _pieces(start_m: float, stop_m: float, step_m: float, filled: float = 1.0) -
 
 def _street(paint: _Painter, half_m: float, other_half_m: float, reach_m: float) -> None:
     """Paint one street along x, but for its lines."""
-    away = _pieces(other_half_m, reach_m, 8.0)
+    away = _pieces(other_half_m - 0.2, reach_m, 16.0, 1.02)
     paint.both(away, (half_m, half_m + PAVEMENT_M), _PAVEMENT)
     paint.cells(away, np.array([-half_m, half_m]), _ASPHALT)
     paint.both(away, (half_m - 2.4, half_m), _PATCH)
 
 
-def _lines(paint: _Painter, half_m: float, junction_m: float, stop_m: float, reach_m: float) -> None:
+def _lines(
+    paint: _Painter, half_m: float, junction_m: float, stop_m: float, reach_m: float
+) -> None:
     """Paint one street's lines along x."""
-    paint.both(_pieces(junction_m + _CORNER_M, reach_m, 8.0), (half_m - 0.15, half_m + 0.15), _KERB)
-    paint.both(_pieces(stop_m, reach_m, 8.0), (0.08, 0.22), _YELLOW)
-    paint.both(_pieces(stop_m + 8, reach_m, 8.0), (half_m - 2.45, half_m - 2.33), _WHITE)
+    paint.both(
+        _pieces(junction_m + _CORNER_M, reach_m, 16.0), (half_m - 0.15, half_m + 0.15), _KERB
+    )
+    paint.both(_pieces(stop_m, reach_m, 16.0), (0.08, 0.22), _YELLOW)
+    paint.both(_pieces(stop_m + 8, reach_m, 16.0), (half_m - 2.45, half_m - 2.33), _WHITE)
     if half_m > 2 * LANE_M:
         paint.both(_pieces(stop_m, reach_m, 9.0, 1 / 3), (LANE_M - 0.09, LANE_M + 0.09), _WHITE)
     lanes_m = half_m - 2.4
     for sign in (-1, 1):
-        stop = sign * np.array([[stop_m, stop_m + 0.45]])
-        paint.cells(stop, -sign * np.array([0.3, lanes_m]), _WHITE)
-        crossing = sign * np.array([[stop_m - 4.5, stop_m - 1.5]])
-        _stripes(paint, crossing, half_m)
+        stop = np.array([[sign * stop_m, sign * (stop_m + 0.45)]])
+        paint.cells(stop, np.array([-sign * 0.3, -sign * lanes_m]), _WHITE)
+        _stripes(paint, sign * (stop_m - 3.0), half_m)
 
 
-def _stripes(paint: _Painter, x_m: Floats, half_m: float) -> None:
-    """Paint a pedestrian crossing's stripes over a (1, 2) range of x."""
+def _stripes(paint: _Painter, middle_m: float, half_m: float) -> None:
+    """Paint a pedestrian crossing's stripes, 3 m long, across a street along x."""
+    x_m = np.array([[middle_m - 1.5, middle_m + 1.5]])
     for y_m in np.arange(-half_m + 0.5, half_m - 0.9, 1.2):
         paint.cells(x_m, np.array([y_m, y_m + 0.6]), _WHITE)
 
@@ -150,15 +154,14 @@ def painted() -> Quads:
     _street(paint, SIDE_HALF_M, MAIN_HALF_M, SIDE_REACH_M)
     paint.swap_axes(0)
     _street(paint, MAIN_HALF_M, SIDE_HALF_M, MAIN_REACH_M)
-    middle = np.array([[-SIDE_HALF_M, 0.0], [0.0, SIDE_HALF_M]])
-    for y_m in (np.array([-MAIN_HALF_M, 0.0]), np.array([0.0, MAIN_HALF_M])):
-        paint.cells(middle, y_m, _ASPHALT)
+    middle = np.array([[-SIDE_HALF_M, SIDE_HALF_M]])
+    paint.cells(middle, np.array([-MAIN_HALF_M, MAIN_HALF_M]), _ASPHALT)
     _corners(paint)
     since = len(paint.corners)
     _lines(paint, SIDE_HALF_M, MAIN_HALF_M, SIDE_STOP_M, SIDE_REACH_M)
     paint.swap_axes(since)
     _lines(paint, MAIN_HALF_M, SIDE_HALF_M, MAIN_STOP_M, MAIN_REACH_M)
-    _stripes(paint, np.array([[ZEBRA_X_M - 1.5, ZEBRA_X_M + 1.5]]), MAIN_HALF_M)
+    _stripes(paint, ZEBRA_X_M, MAIN_HALF_M)
     return Quads(np.concatenate(paint.corners), np.concatenate(paint.colours))
 
 

@@ -140,7 +140,8 @@ def _plain(faces: Floats, colour: RGB) -> Floats:
 
 def _trees(rng: Generator) -> tuple[list[Faces], Discs]:
     """Plant trees along the pavements: a trunk, and a crown of three discs."""
-    trunks, discs = [], []
+    trunks: list[Faces] = []
+    discs = []
     for x in np.arange(-225.0, 226.0, 15.0):
         for side in (-1, 1):
             if abs(x) < 14 or abs(x - road.ZEBRA_X_M) < 6 or rng.random() < 0.35:
@@ -168,7 +169,8 @@ def _posts() -> tuple[list[Faces], Discs, Bools]:
         (road.SIDE_HALF_M + 1.0, y + 2.6, (0, -1)),
         (-road.SIDE_HALF_M - 1.0, -y - 2.6, (0, 1)),
     ]
-    posts, lamps = [], []
+    posts: list[Faces] = []
+    lamps = []
     for px, py, (fx, fy) in places:
         foot = _grounded(np.array([px, py]), np.array(0.0))
         head = foot + [0.0, 0.0, _HEAD_Z_M]

@@ -77,7 +77,8 @@ def sense(boxes: Boxes, instant: int, eye_m: Floats, houses_m: Floats) -> Sensed
 def _near(houses_m: Floats, eye_m: Floats) -> Floats:
     """Return the houses within range."""
     middle = (houses_m[:, :2] + houses_m[:, 2:]) / 2
-    return houses_m[np.linalg.norm(middle - eye_m[:2], axis=-1) < RANGE_M + 12]
+    near: Floats = houses_m[np.linalg.norm(middle - eye_m[:2], axis=-1) < RANGE_M + 12]
+    return near
 
 
 def _first_true(mask: Bools, count: Ints) -> Bools:
@@ -117,13 +118,17 @@ def _crossed(
 
     Slab test: the line's stretches between a box's three pairs of planes must overlap.
     """
-    start = np.einsum("bij,bi->bj", rotation, eye_m - middle_m)
-    step = np.einsum("bij,ai->abj", rotation, aims_m - eye_m)
-    step = np.where(np.abs(step) < 1e-9, 1e-9, step)
-    one, other = (-size_m / 2 - start) / step, (size_m / 2 - start) / step
-    enter, leave = np.minimum(one, other).max(-1), np.maximum(one, other).min(-1)
-    crossed: Bools = (enter < leave) & (leave > 0) & (enter < 1)
-    return crossed
+    enter = np.zeros((len(aims_m), len(middle_m)))
+    leave = np.ones_like(enter)
+    for axis in range(3):
+        along = rotation[:, :, axis]
+        start = ((eye_m - middle_m) * along).sum(axis=-1)
+        step = (aims_m - eye_m) @ along.T
+        step[np.abs(step) < 1e-9] = 1e-9
+        one, other = (-size_m[:, axis] / 2 - start) / step, (size_m[:, axis] / 2 - start) / step
+        enter = np.maximum(enter, np.minimum(one, other))
+        leave = np.minimum(leave, np.maximum(one, other))
+    return enter < leave
 
 
 def ground_points_m(world_position_m: Floats) -> Floats:

@@ -1,13 +1,12 @@
 """What happens in a drive: the ego's script, its counterparts, and the rest of the street."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 
-from impromptu.arrays import Floats
-from impromptu.miniature import road
+from impromptu.miniature import road, spacing
 from impromptu.miniature.motion import Motion, Pace, Ramp, Track, Turn, lane_change
 from impromptu.miniature.world import (
     EGO_AXLE_TO_CENTRE_M,
@@ -29,7 +28,7 @@ _PAINTS: tuple[Colour, ...] = (
     (196, 52, 46),
     (46, 96, 176),
     (222, 222, 218),
-    (58, 62, 70),
+    (92, 98, 110),
     (212, 162, 48),
     (74, 138, 98),
     (150, 156, 166),
@@ -43,7 +42,6 @@ _CLOTHES: tuple[Colour, ...] = (
     (52, 148, 134),
     (206, 72, 112),
 )
-_CLEARANCE_M = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +218,9 @@ def _parked(rng: Generator) -> Iterator[Body]:
             if not free and rng.random() < 0.34:
                 heading = EAST if side < 0 else WEST
                 shape: Shape = "van" if rng.random() < 0.2 else "car"
-                motion = _line(x_m + rng.uniform(-0.4, 0.4), side * road.PARKED_Y_M, heading, Pace(0))
+                motion = _line(
+                    x_m + rng.uniform(-0.4, 0.4), side * road.PARKED_Y_M, heading, Pace(0)
+                )
                 yield _body(rng, shape, motion, parked=True)
     for y_m in np.arange(24.0, 90.0, 6.6):
         for x_side, y_side in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
@@ -259,37 +259,6 @@ def _traffic(rng: Generator, lights: Lights) -> Iterator[Body]:
     yield _body(rng, "cyclist", _line(rng.uniform(-60.0, 30.0), 6.7, WEST, Pace(4.4)))
 
 
-def _discs(bodies: Sequence[Body], t_s: Floats) -> tuple[Floats, Floats]:
-    """Cover bodies with four discs each: (bodies * 4, n, 2) middles and (bodies * 4,) radii."""
-    middles, radii = [], []
-    for body in bodies:
-        length, width, _ = body.size_m
-        xy, heading = body.motion.xy_heading(t_s)
-        ahead = np.stack([np.cos(heading), np.sin(heading)], axis=-1)
-        reach = max(length - width, 0.0) / 2
-        middles += [xy + part * reach * ahead for part in (-1, -1 / 3, 1 / 3, 1)]
-        radii += [width / 2 + _CLEARANCE_M] * 4
-    return np.array(middles), np.array(radii)
-
-
-def kept_apart(first: Sequence[Body], offered: Iterable[Body]) -> list[Body]:
-    """Return the first bodies, and of those offered all that never touch one kept before."""
-    t_s = np.linspace(0.0, LONGEST_S, 121)
-    kept, (middles, radii) = list(first), _discs(first, t_s)
-    for body in offered:
-        own, own_radii = _discs([body], t_s)
-        reach = radii[:, None] + own_radii[0]
-        around = (middles.min(axis=1) - reach < own.max(axis=(0, 1))) & (
-            middles.max(axis=1) + reach > own.min(axis=(0, 1))
-        )
-        near = around.all(axis=-1)
-        gaps = np.linalg.norm(middles[near, None] - own, axis=-1).min(axis=-1, initial=np.inf)
-        if (gaps > reach[near]).all():
-            kept.append(body)
-            middles, radii = np.concatenate([middles, own]), np.concatenate([radii, own_radii])
-    return kept
-
-
 def ego_body(ego: Motion) -> Body:
     """Return the ego as others must keep clear of it: its middle runs ahead of its axle."""
     return Body("car", (0, 0, 0), Motion(ego.track, ego.pace, EGO_AXLE_TO_CENTRE_M))
@@ -299,5 +268,5 @@ def tell(index: int, rng: Generator) -> World:
     """Cast the story of one log: all of them in turn, no two alike."""
     story = STORIES[index % len(STORIES)](rng)
     others = [*_traffic(rng, story.lights), *_parked(rng), *_passers(rng, story.ego.track.xy_m[0])]
-    cast = kept_apart([ego_body(story.ego), *story.counterparts], others)
+    cast = spacing.kept_apart([ego_body(story.ego), *story.counterparts], others, LONGEST_S)
     return World(story.title, story.ego, tuple(cast[1:]), story.lights)

@@ -3,11 +3,11 @@
 from matplotlib.figure import Figure
 
 from impromptu.clip import Camera, Clip
-from impromptu.pictures._paint import TRUTH, Paths, house_style, jpeg, png, run_style
+from impromptu.pictures._paint import Paths, house_style, jpeg, png, run_style
 from impromptu.pictures.above import draw_above
 from impromptu.pictures.front import draw_front, front_camera, image_size_px
 
-__all__ = ["TRUTH", "Paths", "above_png", "front_camera", "front_jpeg", "run_style", "wide_png"]
+__all__ = ["Paths", "above_png", "front_camera", "front_jpeg", "run_style", "wide_png"]
 
 
 def front_jpeg(camera: Camera, paths: Paths) -> bytes:
@@ -28,11 +28,13 @@ def above_png(clip: Clip, paths: Paths) -> bytes:
 
 
 def wide_png(camera: Camera, clip: Clip, paths: Paths) -> bytes:
-    """Draw both beside each other, for a README."""
+    """Draw both beside each other, for a README; under 200 KB with the miniatures' images."""
+    width_px, height_px = image_size_px(camera)
+    high, above = 3.8, 4.5
+    front = min(high * width_px / height_px, 7.0)
     with house_style():
-        figure = Figure(figsize=(11.4, 3.8), dpi=100)
-        front = figure.add_axes((0, 0, 0.6, 1))
-        draw_front(front, camera, paths)
-        front.set_anchor("W")
-        draw_above(figure.add_axes((0.655, 0.12, 0.215, 0.86)), clip, paths)
+        figure = Figure(figsize=(front + above, high), dpi=92)
+        across = [inches / (front + above) for inches in (front, front + 0.6, 2.4)]
+        draw_front(figure.add_axes((0, 0, across[0], 1)), camera, paths)
+        draw_above(figure.add_axes((across[1], 0.12, across[2], 0.86)), clip, paths)
         return png(figure)

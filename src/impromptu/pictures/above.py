@@ -121,7 +121,7 @@ def _name_paths(axes: Axes, paths: Paths, low_m: Floats, high_m: Floats) -> None
         if path is not None:
             ends.append((name, color, path.xy_m[-1]))
     levels = [float((x_m - low_m[0]) / (high_m[0] - low_m[0])) for _, _, (x_m, _) in ends]
-    for (name, color, (x_m, y_m)), level in zip(ends, _spread(levels), strict=True):
+    for (name, color, (x_m, y_m)), level in zip(ends, spread(levels), strict=True):
         axes.annotate(
             name,
             (y_m, x_m),
@@ -133,7 +133,7 @@ def _name_paths(axes: Axes, paths: Paths, low_m: Floats, high_m: Floats) -> None
         )
 
 
-def _spread(levels: Sequence[float]) -> list[float]:
+def spread(levels: Sequence[float]) -> list[float]:
     """Move levels as little as two sweeps need to keep them a line apart, above the key."""
     order, placed = np.argsort(-np.asarray(levels), kind="stable"), np.array(levels)
     ceiling, floor = 1 - _LINE / 2, 7 * _LINE

@@ -83,7 +83,12 @@ def choose(
 
     They are ``evenly`` many evenly spaced ones, the first and the last among them; for each run
     its worst by mean displacement; and for each run the first answer that cannot be read.
+
+    Raises:
+        ValueError: There are no samples.
     """
+    if not samples:
+        raise ValueError(f"no samples of {question.task} to choose from; the file is empty")
     reasons: dict[int, list[str]] = {}
     spaced = np.linspace(0, len(samples) - 1, min(evenly, len(samples))).round().astype(int)
     for index in spaced.tolist():

@@ -1,0 +1,106 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from impromptu.cli import main
+from impromptu.conversation import Sample, registry_entry
+
+SAMPLES = [Sample(f"log/{i}/q4", (), "Which colour?", colour) for i, colour in enumerate("RG")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("one", "two"):
+        samples = [Sample(f"{name}/{s.id}", (), s.prompt, s.answer) for s in SAMPLES]
+        rows = [sample.to_sharegpt() for sample in samples]
+        (tmp_path / f"{name}.json").write_text(json.dumps(rows))
+    entries = {name: registry_entry(f"{name}.json") for name in ("one", "two")}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(entries))
+    return tmp_path
+
+
+def _infer(folder: Path, *flags: str, engine: str = "echo", dataset: str = "one") -> int:
+    where = ["--dataset_dir", str(folder), "--save_name", str(folder / "new" / "p.jsonl")]
+    return main(["infer", "--engine", engine, "--dataset", dataset, *where, *flags])
+
+
+def _predicted(folder: Path) -> list[str]:
+    lines = (folder / "new" / "p.jsonl").read_text().splitlines()
+    return [json.loads(line)["predict"] for line in lines]
+
+
+def test_several_datasets_make_one_file_in_order(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _infer(folder, "--max_samples", "1", dataset="two,one") == 0
+    assert _predicted(folder) == ["R", "R"]
+    assert "p.jsonl: 2 answers (2 stop)" in capsys.readouterr().out
+
+
+def test_tasks_without_an_answer_are_counted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _infer(folder, engine="constant_velocity") == 0
+    assert "2 answers (2 unsupported)" in capsys.readouterr().out
+
+
+def test_flags_without_effect_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--temperature", "0.01", "--gpu_memory_utilization", "0.9", "--disable_cuda_graph"]
+    assert _infer(folder, *flags) == 0
+    told = capsys.readouterr().err
+    assert "no effect on the engine 'echo': --temperature, --gpu_memory_utilization" in told
+    assert "--disable_cuda_graph" in told
+
+
+def test_every_flag_of_the_published_script_is_known(folder: Path) -> None:
+    flags = """--model_name_or_path M --template qwen2_vl --cutoff_len 4096 --max_samples 5
+    --preprocessing_num_workers 128 --vllm_config {} --temperature 0.01 --top_p 0.001 --top_k 1
+    --max_new_tokens 3000 --repetition_penalty 1.0 --parallel_sample_num 1
+    --tensor_parallel_size 1 --data_parallel_size 1 --image_resolution 262144
+    --gpu_memory_utilization 0.9 --disable_cuda_graph False"""
+    assert _infer(folder, *flags.split()) == 0
+
+
+@pytest.mark.parametrize("flag", ["tensor_parallel_size", "parallel_sample_num"])
+def test_what_cannot_be_done_is_refused(
+    folder: Path, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _infer(folder, f"--{flag}", "2") == 2
+    assert f"error: --{flag} 2: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("engine", "dataset", "flags", "told"),
+    [
+        ("ecko", "one", (), "Did you mean 'echo'?"),
+        ("echo", "three", (), "has no 'three'; it has one, two"),
+        ("echo", "one", ("--batch_size", "0"), "--batch_size 0: expected at least 1"),
+    ],
+)
+def test_a_wrong_call_is_one_line(
+    folder: Path,
+    engine: str,
+    dataset: str,
+    flags: tuple[str, ...],
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert _infer(folder, *flags, engine=engine, dataset=dataset) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.train
+def test_a_sample_that_cannot_be_asked_makes_the_exit_code_1(
+    folder: Path, tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [Sample("lost", ("gone.png",), "<image>?", "Red"), SAMPLES[0]]
+    (folder / "one.json").write_text(json.dumps([row.to_sharegpt() for row in rows]))
+    flags = ["--model_name_or_path", str(tiny_checkpoint), "--max_new_tokens", "3"]
+    assert _infer(folder, *flags, engine="transformers") == 1
+    told = capsys.readouterr()
+    assert "lost: " in told.err
+    assert "gone.png: no such image" in told.err
+    assert "2 answers (1 error, 1 length)" in told.out

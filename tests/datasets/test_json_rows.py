@@ -1,0 +1,76 @@
+"""Reading a JSON array row by row gives what reading it whole does, and says where it ends."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from impromptu.datasets import _json_rows
+from impromptu.datasets._json_rows import json_rows
+
+leaves = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+)
+rows = st.lists(
+    st.dictionaries(st.text(max_size=5), leaves | st.lists(leaves, max_size=3), max_size=4)
+)
+
+
+@given(rows, st.sampled_from([None, 1]), st.integers(1, 40))
+def test_any_array_comes_back_whatever_the_blocks(
+    tmp_path_factory: pytest.TempPathFactory, values: list[Any], indent: int | None, block: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any_rows.json"
+    path.write_text(json.dumps(values, indent=indent, ensure_ascii=False), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_json_rows, "_BLOCK", block)
+        assert list(json_rows(path)) == list(enumerate(values, start=1))
+
+
+TABLE = '[\n{"a": 1},\n{"b": [2, 3]}\n]\n'
+
+
+@pytest.mark.parametrize("kept", range(1, TABLE.rindex("]")))
+def test_a_table_cut_anywhere_names_file_and_row(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "sample.json"
+    path.write_text(TABLE[:kept])
+    row = 1 + TABLE[:kept].count("}")
+    with pytest.raises(ValueError, match=f"sample.json: row {row}: cut short or not JSON"):
+        list(json_rows(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected a JSON array, got ''"),
+        ('{"a": 1}', "expected a JSON array"),
+        ('[{"a": 1}, 2]', "row 2: expected an object, got 2"),
+        ('[{"a": 1} x {"b": 2}]', "row 2: cut short or not JSON"),
+    ],
+)
+def test_what_is_not_an_array_of_objects_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "table.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        list(json_rows(path))
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    path.write_bytes(b'[{"a": "\xff"}]')
+    with pytest.raises(ValueError, match="table.json: near row 1: expected UTF-8 text"):
+        list(json_rows(path))
+
+
+def test_a_row_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_json_rows, "_BLOCK", 10)
+    monkeypatch.setattr(_json_rows, "_LONGEST_ROW", 50)
+    path = tmp_path / "table.json"
+    path.write_text('[{"a": "' + 1000 * "x")
+    with pytest.raises(ValueError, match="row 1: cut short"):
+        list(json_rows(path))
