@@ -1,12 +1,15 @@
 """Generation over the in-memory drives: counts, files, resuming, refusal."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from impromptu import generation, part
+from impromptu import generation, miniature, part, plugins, questions
 from impromptu.files import read_json
 from impromptu.generation import MANIFEST, REGISTRY, WORK, Result, generate, present_datasets
 from impromptu.part import LogCounts, Recipe, Unit
@@ -126,3 +129,33 @@ def test_released_records_say_so(tmp_path: Path) -> None:
 def test_an_empty_folder_is_answered_with_where_to_download(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nuscenes.org.*\n(.*\n)*.*impromptu miniature"):
         present_datasets(tmp_path)
+
+
+def test_a_dataset_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    out, recipe = tmp_path / "out", RECIPE
+    result = generate(tmp_path, out, ["kitti", "synthetic"], None, recipe, workers=1)
+    assert [name for name, _ in result.failed] == ["kitti"]
+    assert list(read_json(out / MANIFEST)["datasets_failed"]) == ["kitti"]
+    with pytest.raises(FileNotFoundError, match="Download it"):
+        generate(tmp_path, tmp_path / "other", ["kitti"], None, recipe, workers=1)
+
+
+@pytest.mark.slow
+def test_a_run_killed_outright_goes_on_and_leaves_no_worker(tmp_path: Path) -> None:
+    raw, whole, killed = tmp_path / "raw", tmp_path / "whole", tmp_path / "killed"
+    miniature.write(raw, datasets=("nuscenes",), logs=12, images=False)
+    recipe = Recipe(tuple(plugins.names(questions)))
+    generate(raw, whole, ["nuscenes"], None, recipe, workers=2)
+    command = [sys.executable, "-m", "impromptu", "generate", "--workers", "2"]
+    command += ["--data_raw", str(raw), "--out", str(killed)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    parts = killed / WORK / "parts"
+    while len(list(parts.glob("*.part"))) < 3:
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    finished = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.part")}
+    assert 3 <= len(finished) < 12
+    generate(raw, killed, ["nuscenes"], None, recipe, workers=2)
+    assert _bytes(whole) == _bytes(killed)

@@ -67,6 +67,8 @@ def lane_change(speed_mps: float, since_s: float, lasts_s: float = 4.0) -> Traje
         (4.0, along_x(2, 3.5, 4.5, 5, 5.2, 5.2), "STOP"),
         (0.0, along_x(0, 0, 0, 0, 0, 0), "STOP"),
         (0.0, along_x(0, 0.2, 0.8, 2, 3.7, 5.9), "ACCELERATE"),  # a standing start is no stop
+        (0.0, along_x(0, 0, 0, 0, 0.2, 0.5), "ACCELERATE"),  # 0.6 m/s, from rest
+        (0.3, along_x(0.2, 0.4, 0.6, 0.8, 1, 1.3), "KEEP"),  # 0.6 m/s, from 0.3
         (1.0, along_x(0.5, 1, 1.5, 2, 2.3, 2.54), "STOP"),  # 0.48
         (1.0, along_x(0.5, 1, 1.5, 2, 2.3, 2.56), "KEEP"),  # 0.52
     ],
@@ -106,7 +108,7 @@ def test_path(future: Trajectory, word: str) -> None:
         (drive(15.0, 15 / 150 * FINE_S), "STRAIGHT"),
         (drive(15.0, np.deg2rad(14) * (FINE_S / 3) ** 2), "STRAIGHT"),
         (lane_change(12.0, 0.5), "LEFT_CHANGE"),
-        (drive(10.0, 0.3), "STRAIGHT"),  # no heading, so none that it could be askew to
+        (drive(10.0, 1.0), "STRAIGHT"),  # no heading, so none that it could be askew to
     ],
 )
 def test_path_where_headings_are_not_known(future: Trajectory, word: str) -> None:
@@ -132,6 +134,8 @@ def test_a_box_that_is_askew_does_not_change_lane() -> None:
 def test_reverse_is_read_by_the_heading() -> None:
     back = drive(-3.0, 0.0)
     assert decide(3.0, back) == MetaAction("KEEP", "STRAIGHT")
+    there_and_back = along_x(3, 6, 6.5, 5.5, 4, 2)
+    assert decide(3.0, there_and_back).path == "STRAIGHT"
     turning = drive(-3.0, 0.3 * FINE_S)  # the heading turns to the left by 52 degrees
     assert decide(3.0, turning).path == "LEFT_TURN"
 

@@ -137,6 +137,25 @@ def test_the_sentences_have_slots() -> None:
     assert found["q7.answer"] == "Formatted as [x, y]: {waypoints}"
 
 
+def test_a_word_that_is_said_twice_is_one_slot() -> None:
+    twice = [
+        Sample(v, ("a",), f"The {v} view: <image> What is in the {v} view?", "A road.")
+        for v in ("FRONT", "BACK LEFT", "SIDE RIGHT")
+    ]
+    (scene,), _ = mine(twice)
+    expected = "The {view} view: <image> What is in the {view} view?"
+    assert scene.templates["q5.prompt"] == expected
+    assert (scene.prompts_same, scene.trouble) == (3, "")
+
+
+def test_a_trajectory_prompt_keeps_to_its_own_status() -> None:
+    odd = Sample(
+        "s", ("a",) * 3, _trajectory(1).prompt + " Steering angle: 1 rad", _trajectory(1).answer
+    )
+    (mined,), _ = mine([odd])
+    assert "q7.prompt" in mined.templates and "q7.steering" not in mined.templates
+
+
 def test_a_sample_in_other_words_is_reported() -> None:
     odd = Sample("odd", ("a",), "How red is <image>: Red, Green, Yellow, None?", "Red")
     usual = [Sample(f"{n}", ("a",), "<image> Red, Green, Yellow?", "Red") for n in range(3)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from impromptu import released
+from impromptu.arrays import Floats
 from impromptu.clip import (
     Agent,
     Camera,
@@ -18,11 +18,12 @@ from impromptu.clip import (
     Trajectory,
     Unanswerable,
 )
+from impromptu.released import actions, shown
 
 T_S = 0.5 * np.arange(1, 11)
 
 
-def path(points_m: Sequence[Sequence[float]] | np.ndarray, yaw_rad: object = 0.0) -> Trajectory:
+def path(points_m: Sequence[Sequence[float]] | Floats, yaw_rad: object = 0.0) -> Trajectory:
     yaw = np.broadcast_to(np.asarray(yaw_rad, dtype=np.float64), 10)
     return Trajectory(T_S, np.asarray(points_m, dtype=np.float64), yaw)
 
@@ -62,7 +63,7 @@ def make_agent(category: str, x: float, y: float, yaw_rad: float = 0.0) -> Agent
     ],
 )
 def test_speed_looks_two_seconds_ahead(future: Trajectory, word: str) -> None:
-    assert released.ego_action(make("once", future)).speed == word
+    assert actions.ego_action(make("once", future)).speed == word
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_speed_looks_two_seconds_ahead(future: Trajectory, word: str) -> None:
     ],
 )
 def test_nuscenes_compares_its_first_and_last_step(future: Trajectory, word: str) -> None:
-    assert released.ego_action(make("nuscenes", future)).speed == word
+    assert actions.ego_action(make("nuscenes", future)).speed == word
 
 
 def bend(x: float, y: float) -> Trajectory:
@@ -102,7 +103,7 @@ def bend(x: float, y: float) -> Trajectory:
     ],
 )
 def test_path_looks_at_three_steps(dataset: str, x: float, y: float, word: str) -> None:
-    assert released.ego_action(make(dataset, bend(x, y))).path == word
+    assert actions.ego_action(make(dataset, bend(x, y))).path == word
 
 
 @pytest.mark.parametrize(
@@ -117,11 +118,11 @@ def test_path_looks_at_three_steps(dataset: str, x: float, y: float, word: str) 
 )
 def test_nuscenes_looks_at_its_end_point(x: float, y: float, word: str) -> None:
     future = path(np.outer(np.arange(1, 11) / 10, [x, y]))
-    assert released.ego_action(make("nuscenes", future)).path == word
+    assert actions.ego_action(make("nuscenes", future)).path == word
 
 
 def test_a_first_step_of_no_length_gives_no_path() -> None:
-    assert released.ego_action(make("kitti", along_x(0.0, 0.0, 3.0))).path == "STRAIGHT"
+    assert actions.ego_action(make("kitti", along_x(0.0, 0.0, 3.0))).path == "STRAIGHT"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_a_first_step_of_no_length_gives_no_path() -> None:
 def test_navigation_is_read_off_the_future(end: tuple[float, float], command: str) -> None:
     points = np.linspace([1, 0], [end[0] - 1, 0], 9)
     future = path([*points, end])
-    assert released.navigation(make("waymo", future)) == command
+    assert actions.navigation(make("waymo", future)) == command
 
 
 @pytest.mark.parametrize(
@@ -149,19 +150,19 @@ def test_navigation_is_read_off_the_future(end: tuple[float, float], command: st
 )
 def test_nuscenes_navigation_has_its_axes_swapped(end: tuple[float, float], command: str) -> None:
     future = path(np.outer(np.arange(1, 11) / 10, end))
-    assert released.navigation(make("nuscenes", future)) == command
+    assert actions.navigation(make("nuscenes", future)) == command
 
 
 def test_idd_takes_the_side_from_the_first_steps() -> None:
     future = path([*bend(15, 2).xy_m[:6], [25, -4], [30, -8], [35, -12], [40, -15]])
-    assert released.navigation(make("idd", future)).endswith("turn left")
-    assert released.navigation(make("waymo", future)).endswith("turn right")
+    assert actions.navigation(make("idd", future)).endswith("turn left")
+    assert actions.navigation(make("waymo", future)).endswith("turn right")
 
 
 def test_status_is_forward_differences_of_two_decimals() -> None:
     """Positions -2.00, 0, 4.00, 9.00: velocities 4, 8, 10, accelerations 8, 4."""
     future = along_x(4.004, 5.0)
-    statuses = released.show(make("kitti", future), "q7").statuses
+    statuses = shown.show(make("kitti", future), "q7").statuses
     velocities = [status.velocity_mps.tolist() for status in statuses if status]
     accelerations = [
         status.acceleration_mps2.tolist()
@@ -177,19 +178,19 @@ def test_status_is_forward_differences_of_two_decimals() -> None:
 def test_the_told_speed_is_whole_and_leaks_but_for_nuscenes(dataset: str, speed_mps: float) -> None:
     clip = make(dataset, along_x(4.9))
     for task in ("q3", "q6"):
-        shown = released.show(clip, task)
-        assert shown.status is not None
-        assert shown.status.velocity_mps.tolist() == [speed_mps, 0]
-        assert shown.command is not None
-    planning = released.show(clip, "planning")
+        seen = shown.show(clip, task)
+        assert seen.status is not None
+        assert seen.status.velocity_mps.tolist() == [speed_mps, 0]
+        assert seen.command is not None
+    planning = shown.show(clip, "planning")
     assert planning.statuses == clip.observation.statuses and planning.command is None
 
 
 def test_argoverse_calls_its_side_views_back() -> None:
     clip = make("argoverse2", along_x(4), view="SIDE LEFT")
-    assert [camera.view for camera in released.show(clip, "q6").cameras] == ["BACK LEFT"]
+    assert [camera.view for camera in shown.show(clip, "q6").cameras] == ["BACK LEFT"]
     clip = make("waymo", along_x(4), view="SIDE LEFT")
-    assert [camera.view for camera in released.show(clip, "q6").cameras] == ["SIDE LEFT"]
+    assert [camera.view for camera in shown.show(clip, "q6").cameras] == ["SIDE LEFT"]
 
 
 def test_a_parked_car_moves_in_argoverse() -> None:
@@ -197,8 +198,8 @@ def test_a_parked_car_moves_in_argoverse() -> None:
     futures = {"car": path(np.full((10, 2), [30.0, 0.0]))}
     for dataset, speed in (("argoverse2", "KEEP"), ("waymo", "STOP"), ("nuscenes", "STOP")):
         clip = make(dataset, along_x(5), agents=(parked,), futures=futures)
-        assert released.agent_actions(clip) == {1: MetaAction(speed, "STRAIGHT")}  # type: ignore[arg-type]
-        (asked,) = released.moving(clip)
+        assert actions.agent_actions(clip) == {1: MetaAction(speed, "STRAIGHT")}  # type: ignore[arg-type]
+        (asked,) = shown.moving(clip)
         assert asked.velocity_mps is not None
         told = {"argoverse2": 10.0, "waymo": 0.0, "nuscenes": 3.0}[dataset]
         assert asked.velocity_mps.tolist() == [told, 0]
@@ -214,7 +215,7 @@ def test_a_turning_ego_turns_the_world_in_argoverse() -> None:
         futures={"car": path(np.full((10, 2), [30.0, 0.0]))},
     )
     # On a circle about us, clockwise: its course turns by 10 degrees a step to the right.
-    assert released.agent_actions(clip)[1] == MetaAction("KEEP", "RIGHT_TURN")
+    assert actions.agent_actions(clip)[1] == MetaAction("KEEP", "RIGHT_TURN")
 
 
 def test_an_agent_of_nuscenes_is_read_in_its_own_frame() -> None:
@@ -222,7 +223,7 @@ def test_an_agent_of_nuscenes_is_read_in_its_own_frame() -> None:
     # It drives towards us and ends 6 m to our right, its left turn.
     end = path(np.array([30.0, 0.0]) - np.outer(np.arange(1, 11) / 10, [20.0, 6.0]))
     clip = make("nuscenes", along_x(5), agents=(oncoming,), futures={"car": end})
-    assert released.agent_actions(clip)[1].path == "LEFT_TURN"
+    assert actions.agent_actions(clip)[1].path == "LEFT_TURN"
 
 
 @pytest.mark.parametrize(
@@ -249,8 +250,8 @@ def test_agents_are_seen_by_sector(
     agents = make_agent("car", x, y), make_agent("SIGN", x, y), make_agent("unknown", x, y)
     futures = {agent.id: path(np.full((10, 2), [x, y])) for agent in agents}
     clip = make(dataset, along_x(5), view, agents, futures)
-    assert [agent.category for agent in released.moving(clip)] == ["car"] * is_asked
-    assert not released.moving(replace(clip, agent_futures={"car": futures["car"][:9]}))
+    assert [agent.category for agent in shown.moving(clip)] == ["car"] * is_asked
+    assert not shown.moving(replace(clip, agent_futures={"car": futures["car"][:9]}))
 
 
 def test_vulnerable_road_users_are_cut_down_to_whole_meters() -> None:
@@ -261,7 +262,7 @@ def test_vulnerable_road_users_are_cut_down_to_whole_meters() -> None:
         make_agent("WHEELCHAIR", 19.9, 4.9),
         make_agent("WHEELCHAIR", 20.1, 0.0),
     )
-    seen = released.vulnerable(make("argoverse2", along_x(5), agents=agents))
+    seen = shown.vulnerable(make("argoverse2", along_x(5), agents=agents))
     assert [(a.category, *a.center_m[:2]) for a in seen] == [
         ("PEDESTRIAN", 9.0, -2.0),
         ("WHEELCHAIR", 19.0, 4.0),
@@ -270,10 +271,10 @@ def test_vulnerable_road_users_are_cut_down_to_whole_meters() -> None:
 
 def test_what_was_never_published_is_not_made_up() -> None:
     clip = make("synthetic", along_x(5), agents=(make_agent("car", 9, 0),))
-    for make_one in (released.ego_action, released.moving, released.vulnerable):
+    for make_one in (actions.ego_action, shown.moving, shown.vulnerable):
         with pytest.raises(Unanswerable, match="no_released_rules"):
             make_one(clip)
     short = make("kitti", along_x(5)[:9])
-    for make_one in (released.ego_action, released.navigation):
+    for read_off in (actions.ego_action, actions.navigation):
         with pytest.raises(Unanswerable, match="future_under_5s"):
-            make_one(short)
+            read_off(short)

@@ -61,7 +61,8 @@ class Trajectory:
 
 def covers_s(trajectory: Trajectory, time_s: float) -> bool:
     """Tell whether a 2 Hz trajectory has a point at a time, early or late by up to half a step."""
-    return bool((abs(trajectory.t_s - time_s) < STEP_S / 2).any())
+    t_s, slack_s = trajectory.t_s, STEP_S / 2
+    return len(t_s) > 0 and bool(t_s[0] - slack_s < time_s < t_s[-1] + slack_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,12 +10,15 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import IO, Any
 
-from impromptu import __version__, datasets, plugins
+import impromptu
+from impromptu import datasets, plugins
 from impromptu.conversation import registry_entry
 from impromptu.datasets import Dataset, Log
 from impromptu.files import atomic_writer, fingerprint, read_json, write_json
@@ -30,7 +34,7 @@ class Result:
 
     Attributes:
         files: (path, number of samples) of every file written.
-        failed: (dataset/log, why) of everything that could not be read.
+        failed: (dataset or dataset/log, why) of everything that could not be read.
     """
 
     clips: int = 0
@@ -85,23 +89,30 @@ def generate(
         base: Folder that image paths are written relative to, where it is not ``out``.
 
     Raises:
-        FileNotFoundError, ValueError: A dataset as a whole cannot be read.
+        FileNotFoundError, ValueError: No log can be read. Where only some datasets cannot be,
+            they are among the result's ``failed`` and in the manifest.
     """
-    out = out.resolve()
+    out, result = out.resolve(), Result()
     manifest = _open_manifest(out, recipe)
-    units = [
-        unit
-        for name in names
-        for unit in _units(name, data_raw.resolve(), out, splits, recipe, (base or out).resolve())
-    ]
+    units = list[Unit]()
+    for name in names:
+        try:
+            base_folder = (base or out).resolve()
+            units += _units(name, data_raw.resolve(), out, splits, recipe, base_folder)
+        except (OSError, ValueError) as error:
+            if len(names) == 1:
+                raise
+            result.failed.append((name, str(error)))
     if not units:
-        raise ValueError(f"{', '.join(names)}: no log of split {', '.join(splits or ())} found")
-    result = Result()
+        failed = "".join(f"\n{name}: {error}" for name, error in result.failed)
+        wanted = f" of split {', '.join(splits)}" if splits else ""
+        raise ValueError(f"{', '.join(names)}: no log{wanted} to read{failed}")
     done = dict(_work(units, workers))
     for dataset, split, group in _groups(units):
         counts = [done[unit.part] for unit in group]
         entry = _merge(dataset, split, group, counts, result, out)
         manifest["datasets"].setdefault(dataset, {})[split] = entry
+    manifest["datasets_failed"] = {name: why for name, why in result.failed if name in names}
     _finish(out, manifest)
     shutil.rmtree(out / WORK)
     return result
@@ -120,7 +131,7 @@ def _units(
     logs = dataset.logs(root, out / WORK / "index" / name)
     for log in sorted(logs, key=lambda log: log.split):
         if splits is None or log.split in splits:
-            made_of = [__version__, name, log.id, log.split, str(base), _key(recipe), _inputs(log)]
+            made_of = [_code(), name, log.id, log.split, str(base), _key(recipe), _inputs(log)]
             stem = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
             yield Unit(name, log, recipe, base, out / WORK / "parts" / f"{stem}.part")
 
@@ -134,6 +145,13 @@ def _key(recipe: Recipe) -> dict[str, Any]:
         "missing_images": recipe.missing_images,
         "wording_sha256": wording,
     }
+
+
+@cache
+def _code() -> str:
+    """Return a hash of this package, so that parts made by other code are made again."""
+    folder = Path(impromptu.__file__).parent
+    return fingerprint((p for p in folder.rglob("*") if p.suffix in (".py", ".yaml")), folder)
 
 
 def _inputs(log: Log) -> str:
@@ -153,7 +171,8 @@ def _work(units: Sequence[Unit], workers: int) -> Iterator[tuple[Path, LogCounts
     if workers <= 1:
         yield from track(((u.part, write_part(u)) for u in todo), len(todo), "logs", label)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
         parts = {pool.submit(write_part, unit): unit.part for unit in todo}
         try:
             for future in track(as_completed(parts), len(todo), "logs", label):
@@ -166,6 +185,17 @@ def _work(units: Sequence[Unit], workers: int) -> Iterator[tuple[Path, LogCounts
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _end_with_parent() -> None:
+    """Have this worker end when the main process is killed; it would wait for work forever."""
+
+    def wait() -> None:
+        if parent := parent_process():
+            parent.join()
+            os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def _groups(units: Sequence[Unit]) -> Iterator[tuple[str, str, list[Unit]]]:

@@ -52,7 +52,6 @@ def infer(
     Raises:
         ValueError: ``out`` was made from something else, or is not readable.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
     _claim(out, _origin(samples, name, engine, settings))
     open_ids = {sample.id for sample in samples} - _done(out)
     batches = [samples[start : start + batch] for start in range(0, len(samples), batch)]

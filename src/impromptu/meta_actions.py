@@ -81,7 +81,9 @@ def decide(speed_mps: float, future: Trajectory, limits: Thresholds = STRICT) ->
 def _speed(now_mps: float, end_mps: float, limits: Thresholds) -> SpeedWord:
     if end_mps < limits.stop_mps:
         return "STOP"
-    if end_mps - now_mps >= limits.speed_change_mps:
+    # A body at rest cannot keep its speed and yet move.
+    due_mps = limits.stop_mps if now_mps < limits.stop_mps else limits.speed_change_mps
+    if end_mps - now_mps >= due_mps:
         return "ACCELERATE"
     return "DECELERATE" if now_mps - end_mps >= limits.speed_change_mps else "KEEP"
 
@@ -141,7 +143,7 @@ def _shift_m(way_m: Floats, bent_rad: Floats, turned_rad: float) -> float:
 
 def in_body_frame(future: Trajectory, frame: SE2) -> Trajectory:
     """Move a trajectory into the frame of a body whose present pose is ``frame``."""
-    yaw_rad = None if future.yaw_rad is None else wrap_rad(future.yaw_rad - frame.yaw_rad)
+    yaw_rad = None if future.yaw_rad is None else future.yaw_rad - frame.yaw_rad
     return Trajectory(future.t_s, frame.inverse().transform(future.xy_m), yaw_rad)
 
 

@@ -145,28 +145,42 @@ def _candidates(task: str, sample: Sample) -> Iterator[tuple[str, str]]:
         prompts = [one for prompt in prompts for one in _with_slot(prompt, slot)]
     for prompt in dict.fromkeys(prompts):
         yield f"{task}.prompt", prompt
-    if task in ("q3", "q6"):
+    if any("{command}" in prompt for prompt in prompts):
         yield f"{task}.command", "{command}"
     if "views" in _SLOTS[task] and (header := re.search(_HEADER, sample.prompt)):
         tag = f"<{{view}}{header['noun'] or ''}>:"
         yield f"{task}.view", f"{tag}{header['inner']}{IMAGE}{header['after']}"
     if "history" in _SLOTS[task]:
-        for name, pattern in _STATUS.items():
-            if (found := re.search(pattern, sample.prompt)) and (
-                task == "planning" or name[0] != "s"
-            ):
-                yield f"{task}.{name}", _numbers_out(found[0], _STATUS_SLOTS[name])
-        answer = _TAGS.sub("", sample.answer)
-        yield f"{task}.answer", re.sub(_WAYPOINTS, "{waypoints}", answer, count=1)
+        yield from _trajectory_candidates(task, sample)
     if task == "q1" and sample.answer.startswith("No"):
         yield "q1.nobody", sample.answer
 
 
+def _trajectory_candidates(task: str, sample: Sample) -> Iterator[tuple[str, str]]:
+    for name, pattern in _STATUS.items():
+        found = re.search(pattern, sample.prompt)
+        if found and f"{task}.{name}" in DEFAULT.templates:
+            yield f"{task}.{name}", _numbers_out(found[0], _STATUS_SLOTS[name])
+    answer = _TAGS.sub("", sample.answer)
+    yield f"{task}.answer", re.sub(_WAYPOINTS, "{waypoints}", answer, count=1)
+
+
 def _with_slot(text: str, slot: str) -> list[str]:
-    """Return the text with a slot in place of each match in turn, or as it is without a match."""
-    matches = re.finditer(_PATTERNS[slot], text)
-    made = [f"{text[: m.start()]}{{{slot}}}{text[m.end() :]}" for m in matches]
-    return made or [text]
+    """Return the text with a slot in place of each match in turn, then of all that are alike.
+
+    A text without a match comes back as it is.
+    """
+    matches = list(re.finditer(_PATTERNS[slot], text))
+    alike = [[match] for match in matches]
+    alike += [[m for m in matches if m[0] == word] for word in sorted({m[0] for m in matches})]
+    made = [_cut_out(text, group, f"{{{slot}}}") for group in alike]
+    return list(dict.fromkeys(made)) or [text]
+
+
+def _cut_out(text: str, matches: Sequence[re.Match[str]], put: str) -> str:
+    for match in reversed(matches):
+        text = f"{text[: match.start()]}{put}{text[match.end() :]}"
+    return text
 
 
 def _numbers_out(text: str, slots: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from impromptu import meta_actions, released, visibility
 from impromptu.clip import Agent, Clip, MetaAction, Observation
+from impromptu.released import actions, shown
 
 PresetName = Literal["strict", "released"]
 
@@ -50,11 +51,11 @@ STRICT = Preset(
 RELEASED = Preset(
     name="released",
     marks={"preset": "released", "warning": released.WARNING},
-    show=released.show,
-    vulnerable=released.vulnerable,
-    moving=released.moving,
-    ego_action=released.ego_action,
-    agent_actions=released.agent_actions,
+    show=shown.show,
+    vulnerable=shown.vulnerable,
+    moving=shown.moving,
+    ego_action=actions.ego_action,
+    agent_actions=actions.agent_actions,
 )
 
 

@@ -1,6 +1,7 @@
 """Which agents a camera shows, and which of them the strict questions are about."""
 
 from collections.abc import Sequence
+from math import hypot
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def vulnerable(clip: Clip) -> list[Agent]:
         for agent in clip.observation.agents
         if agent.kind in ("pedestrian", "cyclist")
         and agent.observed
-        and 0 < agent.center_m[0] <= VULNERABLE_AHEAD_M
+        and agent.center_m[0] <= VULNERABLE_AHEAD_M
     ]
     if not near:
         return []
@@ -104,9 +105,9 @@ def moving(clip: Clip) -> list[Agent]:
         if agent.kind != "object"
         and agent.observed
         and agent.velocity_mps is not None
+        and hypot(*agent.center_m[:2]) <= reach_m
         and agent.id in clip.agent_futures
         and covers_s(clip.agent_futures[agent.id], MOVING_HORIZON_S)
-        and np.hypot(*agent.center_m[:2]) <= reach_m
     ]
     if not known:
         return []

@@ -23,9 +23,9 @@ SLOT = re.compile(r"\{([a-z_]+)\}")
 _OPTIONAL = {
     "q1.prompt": {"views"},
     "q2.prompt": {"view", "view_lower"},
-    "q3.prompt": {"views"},
+    "q3.prompt": {"views", "command"},
     "q5.prompt": {"view", "view_lower"},
-    "q6.prompt": {"views"},
+    "q6.prompt": {"views", "command"},
     "q7.prompt": {"views", "history_s"},
     "planning.prompt": {"history_s"},
     "planning.velocity": {"y"},

@@ -9,16 +9,17 @@ SRC = Path(impromptu.__file__).parent
 HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"}
 LAYERS = (
     ("arrays", "files", "plugins", "progress", "torch_cpu"),
-    ("geometry",),
+    ("geometry", "poses"),
     ("clip", "conversation"),
-    ("sampling", "preset", "meta_actions", "wording"),
+    ("sampling", "meta_actions", "visibility", "released"),
+    ("preset",),
+    ("wording",),
     ("datasets", "questions", "metrics", "miniature"),
-    ("engines", "part", "tiny_model"),
+    ("answer_files", "engines", "mining", "part", "prompts_page", "registry", "tiny_model"),
     ("generation", "inference", "evaluation", "released_protocol"),
     ("pictures", "report"),
     ("pipeline",),
-    ("closed_loop",),
-    ("cli",),
+    ("cli", "__main__"),
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 

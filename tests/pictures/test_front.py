@@ -31,9 +31,10 @@ def test_what_is_behind_or_too_near_has_no_pixel(camera: Camera) -> None:
 
 
 def test_a_path_is_cut_at_the_near_plane(camera: Camera) -> None:
-    line_px = ground_pixels(camera, np.array([[0.0, 0.0], [11.0, 0.0]]), joined=True)
-    # The cut is 0.3 m before the camera: v = 100 + 100 * 1.5 / 0.3.
-    expected_px = np.array([[np.nan, np.nan], [200, 600], [200, 115]])
+    line_px = ground_pixels(camera, np.array([[0.0, 0.0], [11.0, 2.2]]), joined=True)
+    # The cut is 0.3 m before the camera, at (1.3, 0.26): u = 200 - 100 * 0.26 / 0.3 and
+    # v = 100 + 100 * 1.5 / 0.3.
+    expected_px = np.array([[np.nan, np.nan], [200 - 26 / 0.3, 600], [178, 115]])
     np.testing.assert_allclose(line_px, expected_px)
 
 

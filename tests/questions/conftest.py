@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from impromptu.arrays import Floats
 from impromptu.clip import (
     Agent,
     Camera,
@@ -23,7 +24,7 @@ AZIMUTHS_DEG = (0, -55, 55, 180, 110, -110)
 SPEED_MPS, ACCELERATION_MPS2, RADIUS_M = 8.0, 0.6, 50.0
 
 
-def on_arc(t_s: np.ndarray) -> Trajectory:
+def on_arc(t_s: Floats) -> Trajectory:
     way_m = SPEED_MPS * t_s + ACCELERATION_MPS2 * t_s**2 / 2
     yaw_rad = way_m / RADIUS_M
     xy_m = RADIUS_M * np.stack([np.sin(yaw_rad), 1 - np.cos(yaw_rad)], axis=1)

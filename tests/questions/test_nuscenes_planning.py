@@ -49,6 +49,7 @@ def test_the_tracked_path_is_that_of_the_product_of_poses(x: float, y: float, ya
     ego = Trajectory(t_s, np.stack([3 * t_s, 0.4 * t_s**2], axis=1), 0.3 * t_s)
     past = Trajectory(np.zeros(1), np.zeros((1, 2)), np.zeros(1))
     clip = Clip("", "", "", "", 0, Observation((), past, (None,), ego_SE2_planning=body), ego)
+    assert nuscenes_planning.narrow(clip, STRICT).past.xy_m.tolist() == [[0, 0]]
     tracked = nuscenes_planning.truth(clip, STRICT)
     for k in range(6):
         pose = body.inverse() @ SE2(0.3 * t_s[k], ego.xy_m[k]) @ body

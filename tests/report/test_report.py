@@ -74,7 +74,7 @@ def test_every_run_figure_and_count_is_there(page: Page, markdown: str) -> None:
             "up_to_3s (m) ↓",
             "miss_rate (share) ↓",
             "ADE over all steps of the horizon",
-            "61",  # asked
+            "3 logs, 61 clips",
             "14 future_under_5s, 6 past_under_1.5s",
             "5 gap, 2 no_pose",
             "row 3: expected 30 columns, got 29",
@@ -82,6 +82,8 @@ def test_every_run_figure_and_count_is_there(page: Page, markdown: str) -> None:
             "preset",
         ):
             assert words in both, words
+    assert "asked 6 6 answered 5 6 missing 1 0 read 4 6 unreadable 1 0" in text
+    assert "q7 61 41 20" in text
     # Four answers of six can be read; they are 0, 1, 3 and 4 m short all along: 2 m on average.
     assert re.search(r"\| ade \(m\) ↓ \| 2\.000 \| 0\.000 \|", markdown)
     assert re.search(r"\| read \| 4 \| 6 \|", markdown)

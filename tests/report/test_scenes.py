@@ -18,18 +18,28 @@ from impromptu.wording import load_wording
 
 
 def test_samples_are_chosen_by_rule(samples: Sequence[Sample], runs: Sequence[Run]) -> None:
-    chosen = choose(samples, QUESTION, runs, evenly=2)
+    # The arc ends 10 m to the left; of the wider two only the second stays in view.
+    samples = [samples[0], _sample("a", 40, 21), _sample("b", 40, 19), *samples[3:]]
+    runs = [replace(run, predictions={**run.predictions, "a": "?", "b": "?"}) for run in runs]
+    chosen = choose(samples, QUESTION, runs[:1], evenly=2)
     assert [(samples.index(sample), why) for sample, why in chosen] == [
         (0, "evenly spaced"),
-        (2, "first unreadable of short"),
+        (1, "first unreadable of short"),
+        (2, "widest bend in view"),
         (4, "worst of short"),
         (5, "evenly spaced"),
     ]
 
 
+def _sample(name: str, ahead_m: float, left_m: float) -> Sample:
+    points = np.arange(1, 11)[:, None] / 10 * [ahead_m, left_m]
+    path = Trajectory(0.5 * np.arange(1, 11), points)
+    return Sample(name, (), "", QUESTION.write(path, load_wording(None, STRICT)))
+
+
 def test_one_sample_is_chosen_once(samples: Sequence[Sample], runs: Sequence[Run]) -> None:
     chosen = choose(samples[4:5], QUESTION, runs)
-    assert chosen == [(samples[4], "evenly spaced, worst of short")]
+    assert chosen == [(samples[4], "evenly spaced, widest bend in view, worst of short")]
 
 
 def test_an_empty_file_has_nothing_to_choose() -> None:
@@ -48,6 +58,18 @@ def test_errors_are_the_distances_and_faults_are_told(
     mute, _ = view(scenes[1], QUESTION, runs).answers
     assert (mute.mean_m, mute.final_m, mute.path) == (None, None, None)
     assert mute.fault.startswith("expected 10 waypoints, found 0")
+
+
+def test_the_final_error_is_the_last_one(scenes: Sequence[Scene]) -> None:
+    true = QUESTION.read(scenes[0].sample.answer)
+    drift_m = np.arange(1.0, 11.0)[:, None] * [0.3, 0.4]
+    path = Trajectory(true.t_s, true.xy_m + drift_m)
+    text = QUESTION.write(path, load_wording(None, STRICT))
+    run = Run("drifting", "", [], {scenes[0].sample.id: text})
+    (answer,) = view(scenes[0], QUESTION, [run]).answers
+    # 0.5 m more at each of ten points.
+    assert answer.mean_m == pytest.approx(2.75)
+    assert answer.final_m == pytest.approx(5.0)
 
 
 def test_a_sample_nobody_answered_is_no_zero(scenes: Sequence[Scene]) -> None:
@@ -82,7 +104,7 @@ def test_planning_is_drawn_where_the_tracked_frame_goes(clips: Sequence[Clip]) -
     np.testing.assert_allclose(shown.paths.past.xy_m[-2], ego_m + lever_m, atol=1e-9)
 
 
-def test_the_wide_picture_is_of_the_sharpest_turn(
+def test_the_wide_picture_is_of_the_widest_bend(
     scenes: Sequence[Scene],
     runs: Sequence[Run],
     make_run: Callable[[str, Mapping[str, str]], Run],

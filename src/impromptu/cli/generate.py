@@ -31,11 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wording", type=Path, metavar="FILE", help="replaces some sentences")
     parser.add_argument("--missing_images", choices=get_args(MissingImages))
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
-    parser.add_argument("--fail_on_error", action="store_true", help="exit 1 if a log failed")
+    parser.add_argument("--fail_on_error", action="store_true", help="exit 1 if a log or dataset failed")
 
 
 def run(args: argparse.Namespace) -> int:
     """Generate, and tell what came of it."""
+    if args.workers < 1:
+        raise ValueError(f"--workers {args.workers}: expected at least 1")
     chosen = _chosen(args)
     names = chosen["datasets"] or present_datasets(args.data_raw)
     recipe = Recipe(
@@ -67,7 +69,7 @@ def _tell(result: Result, out: Path) -> None:
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in result.dropped.most_common())
     print(
         f"{result.samples:,} samples of {result.clips:,} clips; "
-        f"not made: {dropped or 'none'}; logs that failed: {len(result.failed)}; "
+        f"not made: {dropped or 'none'}; failed: {len(result.failed)}; "
         f"every count by reason: {out / MANIFEST}"
     )
 

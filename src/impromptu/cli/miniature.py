@@ -35,4 +35,4 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-COMMAND = Command("Write small made-up datasets in native formats.", _add_arguments, _run)
+COMMAND = Command("small made-up datasets, in the formats of real ones", _add_arguments, _run)

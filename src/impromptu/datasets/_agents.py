@@ -8,7 +8,8 @@ import numpy as np
 from impromptu.arrays import Bools, Floats, Ints
 from impromptu.clip import Agent, Kind, Trajectory
 from impromptu.geometry import yaws_rad
-from impromptu.sampling import FUTURE_STEPS, FUTURE_T_S, STEP_NS, Poses, PoseTrack
+from impromptu.poses import Poses, PoseTrack
+from impromptu.sampling import FUTURE_STEPS, FUTURE_T_S, STEP_NS
 
 REACH_M = 80.0
 """Agents further from the ego than this are left out."""

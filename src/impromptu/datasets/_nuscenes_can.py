@@ -62,7 +62,7 @@ def _values(
             values.append([float(value) for value in pick(message)])
         order = np.argsort(stamps, kind="stable")
         table = np.array(values)[order] if values else None
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise LogError(
             f"{path}: message {number}: {error}; expected a list of objects with utime (us) and "
             f"{fields}: unpack the CAN bus expansion again, or take this file away"

@@ -142,7 +142,8 @@ def _add(db: sqlite3.Connection, folder: Path) -> None:
         if channel != "LIDAR_TOP" and not (is_key and channel.startswith("CAM_")):
             return None
         tokens = (row[field] for field in ("token", "sample_token", "calibrated_sensor_token"))
-        seen = int(row["timestamp"]), row["filename"], row["width"], row["height"]
+        size = int(row["width"] or 0), int(row["height"] or 0)
+        seen = int(row["timestamp"]), str(row["filename"]), *size
         return *tokens, row["ego_pose_token"], is_key, *seen
 
     readers = {
@@ -169,7 +170,7 @@ def _rows(path: Path, reader: Callable[[Row], Values | None]) -> Iterator[Values
                 f"{path}: row {number}: expected a field or an earlier table's token {error}; "
                 "unpack the metadata archive again"
             ) from error
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{path}: row {number}: {error}, in {row!r:.200}") from error
         if stored is not None:
             yield stored

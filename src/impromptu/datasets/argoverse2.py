@@ -6,18 +6,18 @@ A box counts as observed when a lidar point lies in it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from pyarrow.feather import read_table
-from pyarrow.lib import ArrowException
 
 from impromptu.arrays import Bools, Floats, Ints
 from impromptu.clip import Camera, Clip, Kind, Observation
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import Boxes, Surroundings, surroundings
-from impromptu.sampling import STEP_NS, Poses, PoseTrack, pose_track, poses, windows
+from impromptu.datasets._feather import ADVICE, numbers, read_columns
+from impromptu.poses import Poses, PoseTrack, pose_track, poses
+from impromptu.sampling import STEP_NS, windows
 
 POSE_GAP_NS = 100_000_000
 """Poses come with every sensor stamp, a few milliseconds apart."""
@@ -61,14 +61,24 @@ _KINDS: dict[str, Kind] = {
         "vehicle",
     ),
 }
+
 _POSE = "qw", "qx", "qy", "qz", "tx_m", "ty_m", "tz_m"
+_SENSOR = ("sensor_name",)
 _SIZE = "length_m", "width_m", "height_m"
 _IMAGE = "width_px", "height_px"
 _PINHOLE = "fx_px", "fy_px", "cx_px", "cy_px"
 _ANNOTATIONS = "annotations.feather", "annotations_with_ego.feather"
-_ADVICE = "download the log again, or take its folder away"
 NEVER_NS = -1
-Columns = dict[str, Any]
+"""Stands for the stamp of no sweep."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """A camera's (width, height), its (3, 3) pinhole matrix, and its pose; not valid if damaged."""
+
+    size_px: tuple[int, int]
+    intrinsics_px: Floats
+    ego_SE3_camera: Poses
 
 
 def logs(root: Path, scratch: Path) -> Sequence[Log]:
@@ -100,11 +110,13 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     """
     track = _track(log.source / "city_SE3_egovehicle.feather")
     boxes, faulty_ns, sweeps_ns = _boxes(log.source, track)
-    images = {camera: _image_stamps_ns(log.source, camera) for camera in CAMERAS}
+    images = {camera: _image_stamps_ns(log.source, camera, track) for camera in CAMERAS}
     period_ns = IMAGE_PERIOD_NS if len(images[FRONT]) else SWEEP_PERIOD_NS
     stamps_ns = images[FRONT] if len(images[FRONT]) else sweeps_ns
     if not len(stamps_ns):
-        raise LogError(f"{log.source}: neither front images nor boxes; expected either: {_ADVICE}")
+        raise LogError(
+            f"{log.source}: neither front images nor boxes in the time of the poses: {ADVICE}"
+        )
     wanted_ns = np.arange(stamps_ns[0], stamps_ns[-1] + period_ns // 2 + 1, STEP_NS)
     presents_ns, found = _nearest(stamps_ns, wanted_ns, period_ns // 2)
     ego = windows(track, presents_ns)
@@ -138,43 +150,21 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
             )
 
 
-def _table(path: Path, names: Sequence[str]) -> Columns:
-    """Read some columns of a feather file as arrays of equal length.
-
-    Raises:
-        LogError: The file is missing or damaged, lacks a column, or a value is empty.
-    """
-    try:
-        table = read_table(path)
-    except FileNotFoundError as error:
-        raise LogError(f"{path}: missing, so this log is incomplete: {_ADVICE}") from error
-    except (ArrowException, OSError) as error:
-        raise LogError(f"{path}: not a whole feather file ({error}): {_ADVICE}") from error
-    for name in names:
-        if name not in table.column_names:
-            raise LogError(f"{path}: no column {name!r}; it has {', '.join(table.column_names)}")
-        if table[name].null_count:
-            row = table[name].is_null().to_pylist().index(True) + 1
-            raise LogError(f"{path}: row {row}: {name} is empty: {_ADVICE}")
-    return {name: table[name].to_numpy() for name in names}
-
-
-def _numbers(columns: Columns, names: Sequence[str]) -> Floats:
-    return np.stack([np.asarray(columns[name], dtype=np.float64) for name in names], axis=-1)
-
-
 def _track(path: Path) -> PoseTrack:
-    columns = _table(path, ("timestamp_ns", *_POSE))
+    columns = read_columns(path, ("timestamp_ns", *_POSE))
     try:
-        rows, name = poses(_numbers(columns, _POSE)), str(path)
+        rows, name = poses(numbers(columns, _POSE)), str(path)
         return pose_track(columns["timestamp_ns"], rows, name, max_gap_ns=POSE_GAP_NS)
     except ValueError as error:
         raise LogError(str(error)) from error
 
 
-def _image_stamps_ns(log: Path, camera: str) -> Ints:
-    stamps = (path.stem for path in (log / "sensors" / "cameras" / camera).glob("*.jpg"))
-    return np.array(sorted(int(stamp) for stamp in stamps if stamp.isdecimal()), dtype=np.int64)
+def _image_stamps_ns(log: Path, camera: str, track: PoseTrack) -> Ints:
+    """Return the sorted stamps of a camera's images that lie in the time of the poses."""
+    names = (path.stem for path in (log / "sensors" / "cameras" / camera).glob("*.jpg"))
+    stamps = sorted(int(name) for name in names if name.isdecimal())
+    first, last = track.timestamps_ns[[0, -1]].tolist()
+    return np.array([stamp for stamp in stamps if first <= stamp <= last], dtype=np.int64)
 
 
 def _nearest(stamps_ns: Ints, times_ns: Ints, reach_ns: int) -> tuple[Ints, Bools]:
@@ -200,14 +190,14 @@ def _boxes(log: Path, track: PoseTrack) -> tuple[Boxes | None, Ints, Ints]:
     none = np.empty(0, np.int64)
     if path is None:
         return None, none, none
-    names = "track_uuid", "category", "num_interior_pts", "timestamp_ns"
-    columns = _table(path, (*names, *_SIZE, *_POSE))
-    stamps_ns, sizes_m = columns["timestamp_ns"], _numbers(columns, _SIZE)
-    city_SE3_ego, ego_SE3_box = track.at(stamps_ns), poses(_numbers(columns, _POSE))
+    numeric = "timestamp_ns", "num_interior_pts", *_SIZE, *_POSE
+    columns = read_columns(path, numeric, ("track_uuid", "category"))
+    stamps_ns, sizes_m = columns["timestamp_ns"], numbers(columns, _SIZE)
+    city_SE3_ego, ego_SE3_box = track.at(stamps_ns), poses(numbers(columns, _POSE))
     if (lost := np.flatnonzero(~city_SE3_ego.valid)).size:
         raise LogError(
             f"{path}: row {lost[0] + 1}: no pose at {stamps_ns[lost[0]]} ns in "
-            f"city_SE3_egovehicle.feather ({lost.size} rows so): {_ADVICE}"
+            f"city_SE3_egovehicle.feather ({lost.size} rows so): {ADVICE}"
         )
     other = columns["category"] != EGO
     sound = ego_SE3_box.valid & (sizes_m > 0).all(axis=-1)
@@ -234,25 +224,25 @@ def _around(
     return surroundings(boxes, presents_ns, seen_ns, present, max_gap_ns=BOX_GAP_NS, edge_ns=0)
 
 
-def _calibration(log: Path) -> dict[str, tuple[tuple[int, int], Floats, Poses]]:
-    """Return (width, height), pinhole matrix and ``ego_SE3_camera`` by sensor; empty without."""
+def _calibration(log: Path) -> dict[str, Calibration]:
+    """Read the calibration of each sensor by name; empty for a copy without."""
     folder = log / "calibration"
     if not folder.is_dir():
         return {}
-    inner = _table(folder / "intrinsics.feather", ("sensor_name", *_PINHOLE, *_IMAGE))
-    outer = _table(folder / "egovehicle_SE3_sensor.feather", ("sensor_name", *_POSE))
-    placed = poses(_numbers(outer, _POSE))
-    where = {name: placed[row] for row, name in enumerate(outer["sensor_name"])}
+    inner = read_columns(folder / "intrinsics.feather", (*_PINHOLE, *_IMAGE), _SENSOR)
+    outer = read_columns(folder / "egovehicle_SE3_sensor.feather", _POSE, _SENSOR)
+    placed = poses(numbers(outer, _POSE))
+    row_of = {name: row for row, name in enumerate(outer["sensor_name"])}
     return {
-        name: (
+        name: Calibration(
             (int(width), int(height)),
             np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
-            where[name],
+            placed[row_of[name]],
         )
-        for name, (fx, fy, cx, cy), (width, height) in zip(
-            inner["sensor_name"], _numbers(inner, _PINHOLE), _numbers(inner, _IMAGE), strict=True
+        for name, (fx, fy, cx, cy, width, height) in zip(
+            inner["sensor_name"], numbers(inner, (*_PINHOLE, *_IMAGE)), strict=True
         )
-        if name in where and where[name].valid
+        if name in row_of
     }
 
 
@@ -266,24 +256,24 @@ def _cameras(
     """
     calibration = _calibration(log)
     found: list[list[Camera]] = [[] for _ in presents_ns]
-    for camera, view in CAMERAS.items():
-        stamps_ns = images[camera] if len(images[camera]) else presents_ns
+    for name, view in CAMERAS.items():
+        stamps_ns = images[name] if len(images[name]) else presents_ns
         taken_ns, near = _nearest(stamps_ns, presents_ns, EXPOSURE_NS)
-        size_px, matrix, ego_SE3_camera = calibration.get(camera, (None, None, None))
-        then = track.at(taken_ns).seen_from(present)
+        now_SE3_then = track.at(taken_ns).seen_from(present)
         for index in np.flatnonzero(near).tolist():
-            known = ego_SE3_camera is not None and then.valid[index]
-            image = log / "sensors" / "cameras" / camera / f"{taken_ns[index]}.jpg"
-            found[index].append(
-                Camera(
-                    view,
-                    image,
-                    size_px,
-                    matrix if known else None,
-                    (then[index] @ ego_SE3_camera).se3() if known else None,
-                )
-            )
+            image = log / "sensors" / "cameras" / name / f"{taken_ns[index]}.jpg"
+            camera = _camera(view, image, now_SE3_then[index], calibration.get(name))
+            found[index].append(camera)
     return [tuple(cameras) for cameras in found]
+
+
+def _camera(view: str, image: Path, now_SE3_then: Poses, calibration: Calibration | None) -> Camera:
+    if calibration is None:
+        return Camera(view, image)
+    now_SE3_camera = now_SE3_then @ calibration.ego_SE3_camera
+    if not now_SE3_camera.valid:
+        return Camera(view, image, calibration.size_px)
+    return Camera(view, image, calibration.size_px, calibration.intrinsics_px, now_SE3_camera.se3())
 
 
 DATASET = Dataset(

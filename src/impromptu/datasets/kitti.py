@@ -18,7 +18,8 @@ from impromptu.clip import Camera, Clip, Kind, Observation
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import Boxes, Surroundings, surroundings
 from impromptu.geometry import SE3
-from impromptu.sampling import Poses, Windows, pose_track, windows
+from impromptu.poses import Poses, pose_track
+from impromptu.sampling import Windows, windows
 
 ROW_NS = 100_000_000
 STRIDE = 5
@@ -156,7 +157,12 @@ def _oxts(path: Path) -> Floats:
     _columns(path, lines, 30)
     if not lines:
         raise LogError(f"{path}: no rows; unpack it again")
-    return np.array([_numbers(path, row, line) for row, line in enumerate(lines, start=1)])
+    table = np.array([_numbers(path, row, line) for row, line in enumerate(lines, start=1)])
+    if (pole := np.flatnonzero(np.abs(table[:, 0]) >= 90)).size:
+        raise LogError(
+            f"{path}:{pole[0] + 1}: column 1 is no latitude: {table[pole[0], 0]} degrees"
+        )
+    return table
 
 
 def _world_SE3_ego(oxts: Floats) -> Poses:

@@ -18,7 +18,8 @@ from impromptu.datasets import _nuscenes_can as can
 from impromptu.datasets import _nuscenes_index as tables
 from impromptu.datasets._agents import Boxes, Surroundings, surroundings
 from impromptu.geometry import SE2
-from impromptu.sampling import Poses, PoseTrack, pose_track, poses, windows
+from impromptu.poses import Poses, PoseTrack, pose_track, poses
+from impromptu.sampling import windows
 
 MAX_GAP_NS = 750_000_000
 """Keyframes are 0.40 to 0.60 s apart; with one missing the gap is wider than this."""
@@ -201,7 +202,11 @@ def _cameras(
 
 
 def _matrix(text: str) -> Floats | None:
-    matrix = np.array(json.loads(text), dtype=np.float64)
+    """Return a camera's pinhole matrix; None where the table has none or another thing."""
+    try:
+        matrix = np.array(json.loads(text), dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
     return matrix if matrix.shape == (3, 3) and np.isfinite(matrix).all() else None
 
 

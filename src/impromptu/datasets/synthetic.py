@@ -15,7 +15,8 @@ from impromptu.clip import Camera, Clip, Observation
 from impromptu.datasets import Dataset, Dropped, Log
 from impromptu.datasets._agents import Boxes, surroundings
 from impromptu.geometry import SE3
-from impromptu.sampling import STEP_NS, PoseTrack, windows
+from impromptu.poses import PoseTrack
+from impromptu.sampling import STEP_NS, windows
 
 KEYFRAMES = 24
 """Each drive lasts 11.5 s."""

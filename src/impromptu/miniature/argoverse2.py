@@ -1,6 +1,5 @@
 """Write drives as Argoverse 2 sensor logs: a pose for every stamp, boxes in the ego frame."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from impromptu.arrays import Floats, Ints
 from impromptu.geometry import SE3
-from impromptu.miniature.argoverse2_map import vector_map
+from impromptu.miniature import argoverse2_map
 from impromptu.miniature.files import Drive, Pictures, camera_axes, moved, quat_wxyz, token
 from impromptu.miniature.render import Lens
 from impromptu.miniature.sensing import ground_points_m, sense
@@ -67,9 +66,7 @@ def write(root: Path, drives: Iterable[Drive], pictures: Pictures) -> None:
         _write_calibration(folder)
         _write_lidar_and_boxes(folder, drive, stamps["lidar"], pictures)
         _write_pictures(folder, drive, stamps, pictures)
-        path = folder / "map" / f"log_map_archive_{log}____PIT_city_00001.json"
-        path.parent.mkdir()
-        path.write_text(json.dumps(vector_map(CITY_SE3_WORLD)), encoding="utf-8")
+        argoverse2_map.write(folder / "map", log, CITY_SE3_WORLD)
 
 
 def _uuid(*parts: object) -> str:
@@ -166,8 +163,9 @@ def _write_lidar_and_boxes(folder: Path, drive: Drive, stamps_ns: Ints, pictures
     boxes, parts = drive.world.boxes(t_s), []
     names = np.array([_CATEGORIES[body.shape] for body in drive.world.bodies])
     uuids = np.array([_uuid(folder.name, column) for column in range(len(names))])
+    poses = drive.world.world_SE3_egos(t_s)
     for i, stamp in enumerate(stamps_ns.tolist()):
-        world_SE3_ego = drive.world.ego_pose(t_s[i]) @ _GROUND_SE3_EGO
+        world_SE3_ego = poses[i] @ _GROUND_SE3_EGO
         eye_m = world_SE3_ego.transform(_LIDARS["up_lidar"].translation_m)
         sensed = sense(boxes, i, eye_m, drive.studio.scenery.houses_m)
         ego_SE3_world, body = world_SE3_ego.inverse(), sensed.body
@@ -209,6 +207,7 @@ def _write_pictures(
         if not name.startswith("ring"):
             continue
         kept_ns = stamps[name][::_PICTURE_EVERY]
-        film = drive.studio.film(*_camera(name), _seconds(drive, kept_ns))
+        lens, ego_SE3_camera = _camera(name)
+        film = drive.studio.film(lens, _GROUND_SE3_EGO @ ego_SE3_camera, _seconds(drive, kept_ns))
         place = folder / "sensors" / "cameras" / name
         pictures.save_all([place / f"{stamp}.jpg" for stamp in kept_ns.tolist()], film)

@@ -1,5 +1,7 @@
-"""The street as an Argoverse 2 vector map: lanes, drivable areas and crossings."""
+"""Write the street as an Argoverse 2 map: lanes, streets and crossings, and the ground's height."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,8 @@ from impromptu.geometry import SE3
 from impromptu.miniature import road
 
 _STEP_M = 10.0
+_PIXEL_M = 2.0
+"""Of the raster of heights; ours are so smooth that a finer one would only be larger."""
 
 
 def _points(xy_m: Floats, city_SE3_world: SE3) -> list[dict[str, float]]:
@@ -62,7 +66,7 @@ def _crossings() -> list[tuple[Floats, Floats]]:
     return crossings
 
 
-def vector_map(city_SE3_world: SE3) -> dict[str, dict[str, Any]]:
+def _vector_map(city_SE3_world: SE3) -> dict[str, dict[str, Any]]:
     """Return the map's JSON object; each piece is numbered and keyed by its number."""
     lanes = {
         str(number): {
@@ -93,3 +97,27 @@ def vector_map(city_SE3_world: SE3) -> dict[str, dict[str, Any]]:
         for number, (first, second) in enumerate(_crossings(), start=300)
     }
     return {"pedestrian_crossings": crossings, "lane_segments": lanes, "drivable_areas": areas}
+
+
+def _heights(city_SE3_world: SE3) -> tuple[dict[str, Any], Floats]:
+    """Return a raster of heights about the junction, and the similarity from city to pixels."""
+    count = round(2 * road.MAIN_REACH_M / _PIXEL_M)
+    corner_m = city_SE3_world.translation_m[:2] - road.MAIN_REACH_M
+    x, y = np.meshgrid(*(corner + _PIXEL_M * np.arange(count) for corner in corner_m))
+    city_m = np.stack([x, y, np.full_like(x, city_SE3_world.translation_m[2])], axis=-1)
+    world_m = city_SE3_world.inverse().transform(city_m)
+    similarity = {"R": [1.0, 0.0, 0.0, 1.0], "t": (-corner_m).tolist(), "s": 1 / _PIXEL_M}
+    return similarity, road.height_m(world_m[..., :2]) + city_SE3_world.translation_m[2]
+
+
+def write(folder: Path, log: str, city_SE3_world: SE3) -> None:
+    """Write one log's map."""
+    folder.mkdir()
+    similarity, heights_m = _heights(city_SE3_world)
+    documents = {
+        f"log_map_archive_{log}____PIT_city_00001.json": _vector_map(city_SE3_world),
+        f"{log}___img_Sim2_city.json": similarity,
+    }
+    for name, document in documents.items():
+        (folder / name).write_text(json.dumps(document), encoding="utf-8")
+    np.save(folder / f"{log}_ground_height_surface____PIT.npy", heights_m.astype(np.float16))

@@ -53,8 +53,8 @@ def token(*parts: object) -> str:
 
 def quat_wxyz(rotations: Floats) -> Floats:
     """Turn (..., 3, 3) rotations into (..., 4) quaternions, scalar first and not negative."""
-    xyzw = Rotation.from_matrix(rotations).as_quat(canonical=True)
-    wxyz: Floats = np.roll(xyzw, 1, axis=-1)
+    xyzw = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_quat(canonical=True)
+    wxyz: Floats = np.roll(xyzw, 1, axis=-1).reshape(*rotations.shape[:-2], 4)
     return wxyz
 
 

@@ -139,10 +139,10 @@ def _latitude_longitude(enu_m: Floats, latitude_deg: float) -> tuple[Floats, Flo
 
 def _labels(drive: Drive, t_s: Floats) -> list[str]:
     """Return the lines of all boxes that reach into the image and are not wholly hidden."""
-    boxes, lines = drive.world.boxes(t_s), []
-    for frame, when_s in enumerate(t_s.tolist()):
-        world_SE3_rect = drive.world.ego_pose(when_s) @ _EGO_SE3_RECT
-        houses_m = drive.studio.scenery.houses_m
+    boxes, houses_m = drive.world.boxes(t_s), drive.studio.scenery.houses_m
+    lines = []
+    for frame, world_SE3_ego in enumerate(drive.world.world_SE3_egos(t_s)):
+        world_SE3_rect = world_SE3_ego @ _EGO_SE3_RECT
         sensed = sense(boxes, frame, world_SE3_rect.translation_m, houses_m)
         lines += _frame_labels(drive, frame, boxes, sensed, world_SE3_rect.inverse())
     return lines

@@ -181,7 +181,7 @@ def _cyclist() -> Template:
 
 
 TEMPLATES: dict[Shape, Template] = {
-    "car": _car((-0.40, 0.24), 0.10, (0.10, 0.13, 0.08)),
+    "car": _car((-0.40, 0.24), 0.14, (0.10, 0.13, 0.08)),
     "van": _car((-0.49, 0.38), 0.05, (0.02, 0.16, 0.05)),
     "truck": _truck(windows=False),
     "bus": _truck(windows=True),

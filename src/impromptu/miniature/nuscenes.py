@@ -173,9 +173,9 @@ def _add_lidar_data(tables: _Tables, scene: Scene, root: Path, pictures: Picture
     names = _add_data(tables, scene, "LIDAR_TOP", scene.lidar_us, scene.is_key)
     t_s = scene.seconds(scene.lidar_us)
     boxes, houses_m = scene.world.boxes(t_s), scene.studio.scenery.houses_m
-    sensed = []
+    poses, sensed = scene.world.world_SE3_egos(t_s), []
     for i, name in enumerate(names):
-        world_SE3_lidar = scene.world.ego_pose(t_s[i]) @ nuscenes_rig.EGO_SE3_LIDAR
+        world_SE3_lidar = poses[i] @ nuscenes_rig.EGO_SE3_LIDAR
         if scene.is_key[i] or pictures.drawn:
             seen = sense(boxes, i, world_SE3_lidar.translation_m, houses_m)
             sensed += [seen] * bool(scene.is_key[i])
@@ -212,10 +212,11 @@ def _add_annotations(tables: _Tables, scene: Scene, sensed: Sequence[Sensed]) ->
             "last_annotation_token": tokens[-1],
         }
         tables["instance"].add([instance])
+        placed = _boxes(scene, boxes, column, [frame for frame, _ in life])
         tables["sample_annotation"].add(
             {
                 "token": tokens[i],
-                **_box(scene, boxes, frame, column),
+                **placed[i],
                 **_seen(sensed[frame], place),
                 **_links(tokens, i),
             }
@@ -223,19 +224,25 @@ def _add_annotations(tables: _Tables, scene: Scene, sensed: Sequence[Sensed]) ->
         )
 
 
-def _box(scene: Scene, boxes: Boxes, frame: int, column: int) -> dict[str, Any]:
-    """Return one box in the global frame; its size is width, length, height."""
+def _boxes(scene: Scene, boxes: Boxes, column: int, frames: list[int]) -> list[dict[str, Any]]:
+    """Return one body's boxes in the global frame; their size is width, length, height."""
     length, width, height = boxes.size_m[column].tolist()
-    attribute = _attribute(scene, column, float(boxes.speed_mps[frame, column]))
-    global_R_box = GLOBAL_SE3_WORLD.rotation @ axes(boxes.yaw_rad[frame, column])
-    return {
-        "sample_token": scene.token("sample", frame),
-        "instance_token": scene.token("instance", column),
-        "attribute_tokens": [token("attribute", attribute)],
-        "translation": GLOBAL_SE3_WORLD.transform(boxes.centre_m[frame, column]).tolist(),
-        "size": [width, length, height],
-        "rotation": quat_wxyz(global_R_box).tolist(),
-    }
+    places = GLOBAL_SE3_WORLD.transform(boxes.centre_m[frames, column])
+    quats = quat_wxyz(GLOBAL_SE3_WORLD.rotation @ axes(boxes.yaw_rad[frames, column]))
+    attributes = [_attribute(scene, column, boxes.speed_mps[frame, column]) for frame in frames]
+    return [
+        {
+            "sample_token": scene.token("sample", frame),
+            "instance_token": scene.token("instance", column),
+            "attribute_tokens": [token("attribute", attribute)],
+            "translation": place,
+            "size": [width, length, height],
+            "rotation": quat,
+        }
+        for frame, attribute, place, quat in zip(
+            frames, attributes, places.tolist(), quats.tolist(), strict=True
+        )
+    ]
 
 
 def _attribute(scene: Scene, column: int, speed_mps: float) -> str:

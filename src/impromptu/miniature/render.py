@@ -117,11 +117,11 @@ class Studio:
 
     def film(self, lens: Lens, ego_SE3_camera: SE3, t_s: Floats) -> Callable[[int], Image.Image]:
         """Return what draws the i-th of (n,) exposures of one camera."""
-        boxes, (rotations, positions) = self.world.boxes(t_s), self.world.ego_poses(t_s)
+        boxes, poses = self.world.boxes(t_s), self.world.world_SE3_egos(t_s)
 
         def draw(i: int) -> Image.Image:
             lit = self.scenery.lit(*self.world.lights.colours(float(t_s[i])))
-            camera_SE3_world = (SE3(rotations[i], positions[i]) @ ego_SE3_camera).inverse()
+            camera_SE3_world = (poses[i] @ ego_SE3_camera).inverse()
             canvas = _Canvas(lens, camera_SE3_world, self._palette)
             canvas.ground()
             moving = self._bodies(boxes, i, self._movers)

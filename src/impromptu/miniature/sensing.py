@@ -104,7 +104,7 @@ def _fractions(
     sizes = np.concatenate([size, np.column_stack([high - low, tall])])
     turns = np.concatenate([rotation, np.tile(np.eye(3), (len(low), 1, 1))])
     hidden = _crossed(eye_m, aims.reshape(-1, 3), middles, sizes, turns)
-    hidden = hidden.reshape(len(centre), len(_AIMS), -1)
+    hidden = hidden.reshape(len(centre), len(_AIMS), len(middles))
     own = np.arange(len(centre))
     hidden[own, :, own] = False
     seen: Floats = 1 - hidden.any(axis=-1).mean(axis=-1)
@@ -132,9 +132,12 @@ def _crossed(
 
 
 def ground_points_m(world_position_m: Floats) -> Floats:
-    """Return (n, 3) points just under the ground's surface, on rings about a place."""
+    """Return (n, 3) points on rings about a place, 10 cm under the ground's surface.
+
+    So deep that they lie below even a bus that stands level on a slope.
+    """
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     rings = np.array([6.0, 10.0, 17.0, 28.0])[:, None]
     flat = np.stack([rings * np.cos(angle), rings * np.sin(angle)], axis=-1).reshape(-1, 2)
     xy = flat + world_position_m[:2]
-    return np.column_stack([xy, road.height_m(xy) - 0.05])
+    return np.column_stack([xy, road.height_m(xy) - 0.1])

@@ -131,10 +131,9 @@ class World:
         leaned: Floats = np.moveaxis(pitched, -1, 0) @ np.moveaxis(rolled, -1, 0)
         return leaned
 
-    def ego_pose(self, t_s: float) -> SE3:
-        """Return ``world_SE3_ego`` at one instant."""
-        rotations, positions = self.ego_poses(np.array([t_s]))
-        return SE3(rotations[0], positions[0])
+    def world_SE3_egos(self, t_s: Floats) -> list[SE3]:
+        """Return the ego's pose at each of (n,) times."""
+        return [SE3(*pose) for pose in zip(*self.ego_poses(t_s), strict=True)]
 
     def curvature_per_m(self, t_s: Floats) -> Floats:
         """Return the track's curvature under the rear axle, left positive."""

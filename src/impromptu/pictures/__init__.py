@@ -33,7 +33,7 @@ def wide_png(camera: Camera, clip: Clip, paths: Paths) -> bytes:
     high, above = 3.8, 4.5
     front = min(high * width_px / height_px, 7.0)
     with house_style():
-        figure = Figure(figsize=(front + above, high), dpi=92)
+        figure = Figure(figsize=(front + above, high), dpi=88)
         across = [inches / (front + above) for inches in (front, front + 0.6, 2.4)]
         draw_front(figure.add_axes((0, 0, across[0], 1)), camera, paths)
         draw_above(figure.add_axes((across[1], 0.12, across[2], 0.86)), clip, paths)

@@ -81,7 +81,7 @@ def _cut_at_near_plane(points_m: Floats) -> Floats:
     start_z, end_z = start_m[:, 2:], end_m[:, 2:]
     crosses = (start_z < NEAR_M) != (end_z < NEAR_M)
     share = np.where(crosses, NEAR_M - start_z, 0) / np.where(crosses, end_z - start_z, 1)
-    between_m = start_m + share * (end_m - start_m) * 0
+    between_m = start_m + share * (end_m - start_m)
     # Rounding must not leave a crossing a hair behind the plane it lies on.
     between_m[:, 2:] = np.where(crosses, NEAR_M, between_m[:, 2:])
     cut_m = np.empty((2 * len(points_m) - 1, 3))

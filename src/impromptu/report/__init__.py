@@ -31,7 +31,7 @@ def write(
 ) -> Path:
     """Write ``report.html``, and ``report.md`` with ``pictures/``; return the HTML file.
 
-    ``pictures/wide.png`` is of the scene whose true path leaves straight ahead the most.
+    ``pictures/wide.png`` is of the scene with the widest bend in view.
 
     Args:
         out: Folder to write into.

@@ -14,6 +14,9 @@ from impromptu.pictures import Paths
 from impromptu.preset import STRICT
 from impromptu.questions import AnswerError, Question
 
+_VIEW = 0.5
+"""Metres to the side, for each metre ahead, that about every front camera sees (27 degrees)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -81,8 +84,9 @@ def choose(
 ) -> list[tuple[Sample, str]]:
     """Choose samples by a rule that leaves no taste: return each, and why, in file order.
 
-    They are ``evenly`` many evenly spaced ones, the first and the last among them; for each run
-    its worst by mean displacement; and for each run the first answer that cannot be read.
+    They are ``evenly`` many evenly spaced ones, the first and the last among them; the widest bend
+    that a front camera sees; for each run its worst by mean displacement; and for each run the
+    first answer that cannot be read.
 
     Raises:
         ValueError: There are no samples.
@@ -93,6 +97,9 @@ def choose(
     spaced = np.linspace(0, len(samples) - 1, min(evenly, len(samples))).round().astype(int)
     for index in spaced.tolist():
         reasons.setdefault(index, []).append("evenly spaced")
+    bends_m = [_bend_m(question.read(sample.answer)) for sample in samples]
+    if max(bends_m) > 0:
+        reasons.setdefault(int(np.argmax(bends_m)), []).append("widest bend in view")
     for run in runs:
         answers = [_answer(sample, question, run) for sample in samples]
         worst = max(range(len(answers)), key=lambda index: answers[index].mean_m or 0.0)
@@ -118,11 +125,17 @@ def view(scene: Scene, question: Question, runs: Sequence[Run]) -> View:
 
 
 def wide_picture(views: Sequence[View]) -> bytes | None:
-    """Draw the scene whose true path leaves straight ahead the most; None if none has an image."""
-    for one in sorted(views, key=lambda one: -float(np.abs(one.paths.truth.xy_m[:, 1]).max())):
+    """Draw the scene with the widest bend in view; None if no scene has an image."""
+    for one in sorted(views, key=lambda one: -_bend_m(one.paths.truth)):
         if (camera := pictures.front_camera(one.scene.clip)) is not None:
             return pictures.wide_png(camera, one.scene.clip, one.paths)
     return None
+
+
+def _bend_m(path: Trajectory) -> float:
+    """Return how far to the side a path ends; 0 if it leaves the view of a usual front camera."""
+    ahead_m, aside_m = path.xy_m[:, 0], np.abs(path.xy_m[:, 1])
+    return float(aside_m[-1]) if (aside_m <= _VIEW * ahead_m).all() else 0.0
 
 
 def _answer(sample: Sample, question: Question, run: Run) -> Answer:

@@ -1,0 +1,47 @@
+"""Columns of a feather file, checked so that a fault names file, column and row."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pyarrow import types
+from pyarrow.feather import read_table
+from pyarrow.lib import ArrowException
+
+from impromptu.arrays import Floats
+from impromptu.datasets import LogError
+
+ADVICE = "download the log again, or take its folder away"
+Columns = Mapping[str, Any]
+
+
+def read_columns(path: Path, numeric: Sequence[str], texts: Sequence[str] = ()) -> Columns:
+    """Read some columns as arrays of equal length; those named ``_ns`` must be integers.
+
+    Raises:
+        LogError: The file is missing or damaged, lacks a column, or a value is empty or of
+            another type.
+    """
+    try:
+        table = read_table(path)
+    except FileNotFoundError as error:
+        raise LogError(f"{path}: missing, so this log is incomplete: {ADVICE}") from error
+    except (ArrowException, OSError) as error:
+        raise LogError(f"{path}: not a whole feather file ({error}): {ADVICE}") from error
+    for name in (*numeric, *texts):
+        if name not in table.column_names:
+            raise LogError(f"{path}: no column {name!r}; it has {', '.join(table.column_names)}")
+        if table[name].null_count:
+            row = table[name].is_null().to_pylist().index(True) + 1
+            raise LogError(f"{path}: row {row}: {name} is empty: {ADVICE}")
+        kind = table[name].type
+        whole = name in texts or types.is_integer(kind)
+        if not (whole or (types.is_floating(kind) and not name.endswith("_ns"))):
+            raise LogError(f"{path}: column {name!r} holds {kind}; expected numbers: {ADVICE}")
+    return {name: table[name].to_numpy() for name in (*numeric, *texts)}
+
+
+def numbers(columns: Columns, names: Sequence[str]) -> Floats:
+    """Return some columns side by side, (rows, len(names))."""
+    return np.stack([np.asarray(columns[name], dtype=np.float64) for name in names], axis=-1)

@@ -1,0 +1,206 @@
+"""Poses of moving bodies by their own stamps, interpolated between but never across a gap.
+
+Stamps are integer nanoseconds and poses float64 from end to end: a pose only becomes numbers near
+zero after it has been put in the frame of another.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from impromptu.arrays import Bools, Floats, Ints
+from impromptu.geometry import SE3, are_unit, rotations
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Poses:
+    """Poses at asked times; where ``valid`` is false the rest means nothing.
+
+    Attributes:
+        rotations: (..., 3, 3) body to world.
+        translations_m: (..., 3) in the world.
+        valid: (...) whether the track holds that time.
+    """
+
+    rotations: Floats
+    translations_m: Floats
+    valid: Bools
+
+    def __getitem__(self, index: Any) -> "Poses":
+        """Return a part, by any numpy index of the leading axes."""
+        return Poses(self.rotations[index], self.translations_m[index], self.valid[index])
+
+    def se3(self) -> SE3:
+        """Return one pose as ``world_SE3_body``."""
+        return SE3(self.rotations, self.translations_m)
+
+    def __matmul__(self, other: "Poses") -> "Poses":
+        """Compose pose by pose: ``a_SE3_b @ b_SE3_c`` is ``a_SE3_c``."""
+        turned_m = (self.rotations @ other.translations_m[..., None])[..., 0]
+        return Poses(
+            self.rotations @ other.rotations,
+            self.translations_m + turned_m,
+            self.valid & other.valid,
+        )
+
+    def seen_from(self, base: "Poses") -> "Poses":
+        """Express these poses in the frames of others of broadcastable shape, in full SE3."""
+        into = np.swapaxes(base.rotations, -1, -2)
+        offset_m = self.translations_m - base.translations_m
+        moved_m = (into @ offset_m[..., None])[..., 0]
+        return Poses(into @ self.rotations, moved_m, self.valid & base.valid)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseTrack:
+    """Poses of one body, or of several told apart by ``bodies``, in one world frame.
+
+    Between two poses of a body that are no further apart than ``max_gap_ns``, position is linear
+    and rotation is slerp. Nothing is known in a wider gap.
+
+    Attributes:
+        timestamps_ns: (n,) rising within each body.
+        rotations: (n, 3, 3) body to world.
+        translations_m: (n, 3).
+        edge_ns: How far beyond a body's first or last pose its nearest interval is continued;
+            for keyframes, whose last one may come a little before the time asked for.
+        bodies: (n,) which body each pose is of, from 0 without holes, never falling; all 0 if
+            left out.
+    """
+
+    timestamps_ns: Ints
+    rotations: Floats
+    translations_m: Floats
+    max_gap_ns: int
+    edge_ns: int = 0
+    bodies: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    _keys: Ints = field(init=False, repr=False)
+    _first: Ints = field(init=False, repr=False)
+    _interval_ns: Ints = field(init=False, repr=False)
+    _runs: Ints = field(init=False, repr=False)
+    _turn: tuple[Floats, Floats] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the order of stamps, and prepare what every query needs.
+
+        Raises:
+            ValueError: The track is empty or its stamps do not rise.
+        """
+        if not len(self.timestamps_ns):
+            raise ValueError("no usable pose")
+        if not len(self.bodies):
+            object.__setattr__(self, "bodies", np.zeros(len(self.timestamps_ns), np.int64))
+        interval_ns = np.append(np.diff(self.timestamps_ns), 0)
+        interval_ns[np.append(np.diff(self.bodies) != 0, True)] = 0
+        object.__setattr__(self, "_keys", self._key(self.bodies, self.timestamps_ns))
+        if (wrong := np.flatnonzero(np.diff(self._keys) <= 0)).size:
+            first = int(self.timestamps_ns[wrong[0] + 1])
+            raise ValueError(f"stamps must rise; {first} ns comes after one not earlier")
+        bodies = np.arange(self.bodies[-1] + 2)
+        object.__setattr__(self, "_first", np.searchsorted(self.bodies, bodies))
+        object.__setattr__(self, "_interval_ns", interval_ns)
+        breaks = (interval_ns == 0) | (interval_ns > self.max_gap_ns)
+        object.__setattr__(self, "_runs", np.append(0, np.cumsum(breaks)[:-1]))
+        object.__setattr__(self, "_turn", _turns(self.rotations, interval_ns))
+
+    def _key(self, bodies: Ints | int, times_ns: Ints) -> Ints:
+        """Number (body, time) pairs so that one sorted search serves all bodies."""
+        start, end = int(self.timestamps_ns.min()), int(self.timestamps_ns.max())
+        margin = self.edge_ns + 1
+        offset = np.clip(times_ns - start, -margin, end - start + margin)
+        key: Ints = bodies * (end - start + 2 * margin + 1) + offset
+        return key
+
+    def at(self, times_ns: Ints, bodies: Ints | int = 0) -> Poses:
+        """Interpolate at times, of bodies that broadcast against them."""
+        times_ns, bodies = np.broadcast_arrays(times_ns, bodies)
+        row, first, last = (
+            self._row(times_ns, bodies),
+            self._first[bodies],
+            self._first[bodies + 1] - 1,
+        )
+        exact = self.timestamps_ns[row] == times_ns
+        # Beyond the last pose its last interval is the one to continue.
+        base = np.where(exact, row, np.minimum(row, np.maximum(first, last - 1)))
+        after_ns, interval_ns = times_ns - self.timestamps_ns[base], self._interval_ns[base]
+        beyond_ns = np.maximum(-after_ns, after_ns - interval_ns)
+        known = (interval_ns > 0) & (interval_ns <= self.max_gap_ns) & (beyond_ns <= self.edge_ns)
+        share = np.where(known & ~exact, after_ns / np.maximum(interval_ns, 1), 0.0)
+        return Poses(self._rotated(base, share), self._moved(base, share), exact | known)
+
+    def unbroken(self, times_ns: Ints, since_ns: Ints, bodies: Ints | int = 0) -> Bools:
+        """Tell whether no gap lies between valid times and others, both of one body."""
+        first, second = (self._runs[self._row(end_ns, bodies)] for end_ns in (times_ns, since_ns))
+        same: Bools = first == second
+        return same
+
+    def _row(self, times_ns: Ints, bodies: Ints | int) -> Ints:
+        """Find the body's last pose not later than each time, or its first."""
+        row = np.searchsorted(self._keys, self._key(bodies, times_ns), side="right") - 1
+        found: Ints = np.maximum(row, self._first[bodies])
+        return found
+
+    def _moved(self, base: Ints, share: Floats) -> Floats:
+        start_m = self.translations_m[base]
+        step_m = self.translations_m[np.minimum(base + 1, len(self.timestamps_ns) - 1)] - start_m
+        moved: Floats = start_m + share[..., None] * step_m
+        return moved
+
+    def _rotated(self, base: Ints, share: Floats) -> Floats:
+        """Turn by a share of the interval's angle about its axis (Rodrigues' formula)."""
+        angle_rad, axis = self._turn
+        angle, cross = (share * angle_rad[base])[..., None, None], axis[base]
+        turn = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+        rotated: Floats = self.rotations[base] @ turn
+        return rotated
+
+
+def _turns(rotations: Floats, interval_ns: Ints) -> tuple[Floats, Floats]:
+    """Return each interval's angle (n,) and its axis as a cross-product matrix (n, 3, 3)."""
+    following = np.concatenate([rotations[1:], rotations[-1:]])
+    vector = Rotation.from_matrix(np.swapaxes(rotations, -1, -2) @ following).as_rotvec()
+    angle_rad = np.where(interval_ns > 0, np.linalg.norm(vector, axis=-1), 0.0)
+    x, y, z = np.moveaxis(vector / np.maximum(angle_rad, 1e-12)[:, None], -1, 0)
+    zero = np.zeros_like(x)
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)
+    return angle_rad, cross
+
+
+def poses(quat_wxyz_xyz: Floats) -> Poses:
+    """Turn (..., 7) rows qw, qx, qy, qz, x, y, z into poses.
+
+    A row that is not finite or whose quaternion is not of unit length is not valid.
+    """
+    valid = are_unit(quat_wxyz_xyz[..., :4]) & np.isfinite(quat_wxyz_xyz[..., 4:]).all(axis=-1)
+    rows = np.where(valid[..., None], quat_wxyz_xyz, [1.0, 0, 0, 0, 0, 0, 0])
+    return Poses(rotations(rows[..., :4]), rows[..., 4:], valid)
+
+
+def pose_track(
+    timestamps_ns: Ints, rows: Poses, name: str, *, max_gap_ns: int, edge_ns: int = 0
+) -> PoseTrack:
+    """Make a track of (n,) poses in any order: those not valid are left out.
+
+    Raises:
+        ValueError: No pose is valid, or two of one stamp disagree; the message begins with
+            ``name``. Of two that agree one is kept.
+    """
+    order = np.argsort(timestamps_ns, kind="stable")
+    order = order[rows.valid[order]]
+    if not order.size:
+        raise ValueError(f"{name}: {len(timestamps_ns)} poses, none usable; download it again")
+    stamps, body = timestamps_ns[order], rows[order]
+    again = np.diff(stamps) == 0
+    moved = np.diff(body.translations_m, axis=0).any(axis=-1)
+    turned = np.diff(body.rotations, axis=0).any(axis=(-1, -2))
+    if (clash := np.flatnonzero(again & (moved | turned))).size:
+        first, second = sorted(order[clash[0] : clash[0] + 2] + 1)
+        raise ValueError(
+            f"{name}: rows {first} and {second} have one stamp, {stamps[clash[0]]} ns, and "
+            "different poses; expected one pose a stamp: download it again"
+        )
+    kept = np.append(True, ~again)
+    stamps, body = stamps[kept], body[kept]
+    return PoseTrack(stamps, body.rotations, body.translations_m, max_gap_ns, edge_ns)
