@@ -128,7 +128,7 @@ def write_part(unit: Unit) -> LogCounts:
         lines = [
             f"{key}\t{json.dumps(row, ensure_ascii=False)}\n" for key, row in rows(unit, counts)
         ]
-    except LogError as error:
+    except (LogError, OSError) as error:
         counts, lines = LogCounts(error=str(error)), []
     with atomic_writer(unit.part) as file:
         file.write(json.dumps(counts.to_json()) + "\n")

@@ -114,7 +114,8 @@ def _config(ids: dict[str, int]) -> dict[str, Any]:
         "video_token_id": ids["<|video_pad|>"],
         "hidden_act": "silu",
         "hidden_size": 128,
-        "initializer_range": 0.02,
+        # Wider than published, and rotary periods shorter: both let so small a model learn in minutes.
+        "initializer_range": 0.06,
         "intermediate_size": 256,
         "max_position_embeddings": 8192,
         "max_window_layers": 4,
@@ -123,7 +124,7 @@ def _config(ids: dict[str, int]) -> dict[str, Any]:
         "num_key_value_heads": 2,
         "rms_norm_eps": 1e-06,
         "rope_scaling": {"type": "mrope", "mrope_section": [4, 6, 6]},
-        "rope_theta": 1000000.0,
+        "rope_theta": 10000.0,
         "sliding_window": 8192,
         "tie_word_embeddings": True,
         "torch_dtype": "float32",

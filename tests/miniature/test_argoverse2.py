@@ -25,7 +25,7 @@ def root(small: Path) -> Path:
 
 @pytest.fixture(params=("train", "val"))
 def log(request: pytest.FixtureRequest, root: Path) -> Path:
-    [folder] = (root / request.param).iterdir()
+    [folder] = (root / str(request.param)).iterdir()
     return folder
 
 
@@ -194,7 +194,9 @@ def test_the_av2_package_reads_the_map(log: Path) -> None:
     ego = np.array([pose.translation_m for pose in city_SE3_ego(log).values()])
     near = found.get_nearby_lane_segments(ego[0, :2], 5.0)
     assert near and len(found.get_scenario_ped_crossings()) == 5
-    np.testing.assert_allclose(found.get_ground_height_at_xy(ego), ego[:, 2] - 0.33, atol=0.07)
+    np.testing.assert_allclose(
+        found.raster_ground_height_layer.get_ground_height_at_xy(ego), ego[:, 2] - 0.33, atol=0.07
+    )
 
 
 @pytest.mark.filterwarnings("ignore")

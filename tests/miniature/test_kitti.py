@@ -112,7 +112,8 @@ def test_standing_things_stand_still_through_the_whole_chain_of_frames(root: Pat
     )
     angles = np.column_stack([row["yaw"], row["pitch"], row["roll"]])
     turned = Rotation.from_euler("ZYX", angles).as_matrix()
-    places, headings = {}, {}
+    places: dict[int, list[Floats]] = {}
+    headings: dict[int, list[float]] = {}
     for frame, track, _, values in labels(root):
         imu = np.linalg.inv(rect_imu) @ np.append(values[10:13], 1.0)
         places.setdefault(track, []).append(turned[frame] @ imu[:3] + east_north_up(row)[frame])

@@ -58,7 +58,7 @@ def test_every_link_leads_to_a_row(tables: Tables, by_token: Rows) -> None:
 def test_rows_are_chained_in_the_order_of_time(table: str, tables: Tables, by_token: Rows) -> None:
     def stamp(row: dict[str, Any]) -> int:
         sample = by_token["sample", row["sample_token"]] if "sample_token" in row else row
-        return int(row.get("timestamp", sample["timestamp"]))
+        return int(row["timestamp"] if "timestamp" in row else sample["timestamp"])
 
     starts = 0
     for row in tables[table]:
@@ -176,10 +176,10 @@ def test_parked_cars_stay_where_they_are(tables: Tables, by_token: Rows) -> None
 
 
 def test_what_was_not_seen_has_no_points(tables: Tables) -> None:
-    seen = [(row["visibility_token"], row["num_lidar_pts"]) for row in tables["sample_annotation"]]
-    assert {"1", "4"} <= {token for token, _ in seen}
-    assert all(points > 0 for token, points in seen if token == "4")
-    assert any(points == 0 for token, points in seen if token == "1")
+    points: dict[str, list[int]] = {"1": [], "2": [], "3": [], "4": []}
+    for row in tables["sample_annotation"]:
+        points[row["visibility_token"]].append(row["num_lidar_pts"])
+    assert min(points["4"]) > 0 and min(points["1"]) == 0
 
 
 @pytest.fixture(scope="module")
@@ -227,8 +227,17 @@ def test_the_devkit_counts_the_points_that_the_tables_count(devkit: Any) -> None
     assert counted > 1000
 
 
+def test_the_devkit_drives_on_the_streets_of_the_map(devkit: Any, tables: Tables) -> None:
+    x, y, _ = np.array([row["translation"] for row in tables["ego_pose"]]).T
+    assert devkit.map[0]["mask"].is_on_mask(x, y).all()
+    assert not devkit.map[0]["mask"].is_on_mask(x, y + 30).any()
+
+
 def test_the_devkit_projects_road_users_onto_saturated_colours(devkit: Any) -> None:
-    """Houses, street and sky are pale; clothes of those on foot are not."""
+    """Houses, street and sky are pale; clothes of those on foot are not.
+
+    They are as wide as 0.5 m: a picture drawn 35 ms late would show them as far away as that.
+    """
     vivid = []
     channels = ("CAM_FRONT", "CAM_FRONT_LEFT", "CAM_FRONT_RIGHT")
     frames = chain.from_iterable(keyframes(devkit, channel) for channel in channels)
@@ -236,12 +245,12 @@ def test_the_devkit_projects_road_users_onto_saturated_colours(devkit: Any) -> N
         image = np.asarray(Image.open(path), dtype=np.float64)
         for box in boxes:
             row = devkit.get("sample_annotation", box.token)
-            u, v, depth = intrinsics @ box.center
-            pixel = int(u / depth), int(v / depth)
-            whole = row["visibility_token"] == "4" and 2 < depth < 20
-            if whole and "pedestrian" in box.name and 0 <= pixel[0] < 400 and 0 <= pixel[1] < 225:
-                colour = image[pixel[1], pixel[0]]
-                vivid.append(np.ptp(colour) / colour.max() > 0.35)
+            seen = int(row["visibility_token"]) == 4 and 2 < box.center[2] < 20
+            for side_m in (-0.15, 0.15) if seen and "pedestrian" in box.name else ():
+                u, v, depth = intrinsics @ (box.center + [side_m, 0.0, 0.0])
+                u, v = int(u / depth), int(v / depth)
+                if 0 <= u < 400 and 0 <= v < 225:
+                    vivid.append(np.ptp(image[v, u]) / image[v, u].max() > 0.35)
     assert len(vivid) > 10 and np.mean(vivid) > 0.9
 
 

@@ -110,7 +110,7 @@ def test_a_crossing_is_painted_where_the_map_has_it() -> None:
 
 @pytest.mark.parametrize("story", range(6))
 def test_in_every_story_boxes_cover_their_own_colours(story: int) -> None:
-    """Where a body is in plain view, the pixel at its middle has its hue; posts may be before it."""
+    """A body in plain view has its hue at its middle, unless a post or a tree is before it."""
     drive = [*drives("test", 1, story + 1, 20.0)][story]
     t_s = np.arange(0.5, 20.0, 0.5)
     one, boxes = drive.studio, drive.world.boxes(t_s)

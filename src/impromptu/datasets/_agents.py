@@ -13,6 +13,8 @@ from impromptu.sampling import FUTURE_STEPS, FUTURE_T_S, STEP_NS
 
 REACH_M = 80.0
 """Agents further from the ego than this are left out."""
+NEVER_NS = -1
+"""Stands for a stamp where there is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +61,7 @@ class Surroundings:
 
     Attributes:
         boxes: The box each agent was last seen in.
+        annotated: (presents,) whether annotators looked at the present at all.
         starts: (presents + 1,) where each present's rows begin.
         centers_m, yaw_rad, velocity_mps: (n, 3), (n,), (n, 2) in the present ego frame; velocity
             is NaN at a first appearance.
@@ -67,6 +70,7 @@ class Surroundings:
     """
 
     boxes: Boxes
+    annotated: Bools
     starts: Ints
     centers_m: Floats
     yaw_rad: Floats
@@ -116,7 +120,7 @@ def surroundings(
         anchors_ns: (n,) presents.
         seen_ns: (n,) stamp of the boxes that count as each present's; never later than it, so
             that nothing from after the present is in an agent's place or velocity. An older box
-            is moved on to the present with its velocity.
+            is moved on to the present with its velocity. NEVER_NS where annotators did not look.
         present: (n,) ``world_SE3_ego``.
         max_gap_ns: A track is not known between boxes further apart, and has no velocity there.
         edge_ns: How far a track is continued beyond its last box.
@@ -144,6 +148,7 @@ def surroundings(
     ahead = future.seen_from(base[:, None])
     return Surroundings(
         boxes=boxes.rows(row),
+        annotated=seen_ns != NEVER_NS,
         starts=np.searchsorted(anchor, np.arange(len(anchors_ns) + 1)),
         centers_m=now.translations_m,
         yaw_rad=yaws_rad(now.rotations),

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from impromptu.arrays import Bools, Floats, Ints
-from impromptu.clip import Camera, Clip, Kind, Observation
+from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
-from impromptu.datasets._agents import Boxes, Surroundings, surroundings
+from impromptu.datasets._agents import NEVER_NS, Boxes, Surroundings, surroundings
+from impromptu.datasets._drive import Drive
 from impromptu.datasets._feather import ADVICE, numbers, read_columns
 from impromptu.poses import Poses, PoseTrack, pose_track, poses
 from impromptu.sampling import STEP_NS, windows
@@ -68,8 +69,6 @@ _SIZE = "length_m", "width_m", "height_m"
 _IMAGE = "width_px", "height_px"
 _PINHOLE = "fx_px", "fy_px", "cx_px", "cy_px"
 _ANNOTATIONS = "annotations.feather", "annotations_with_ego.feather"
-NEVER_NS = -1
-"""Stands for the stamp of no sweep."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,8 +120,14 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     presents_ns, found = _nearest(stamps_ns, wanted_ns, period_ns // 2)
     ego = windows(track, presents_ns)
     seen_ns = _latest(sweeps_ns, presents_ns)
-    around = _around(boxes, presents_ns, seen_ns, ego.present)
-    cameras = _cameras(log.source, images, track, presents_ns, ego.present)
+    drive = Drive(
+        dataset="argoverse2",
+        log=log,
+        presents_ns=presents_ns,
+        ego=ego,
+        cameras=_cameras(log.source, images, track, presents_ns, ego.present),
+        around=_around(boxes, presents_ns, seen_ns, ego.present),
+    )
     for index, present_ns in enumerate(presents_ns.tolist()):
         name = f"argoverse2/{log.id}/{present_ns if found[index] else wanted_ns[index]}"
         if not found[index]:
@@ -132,22 +137,7 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         elif seen_ns[index] in faulty_ns:
             yield Dropped(name, "bad_box")
         else:
-            yield Clip(
-                id=name,
-                dataset="argoverse2",
-                split=log.split,
-                log=log.id,
-                timestamp_ns=present_ns,
-                observation=Observation(
-                    cameras=cameras[index],
-                    past=ego.past(index),
-                    statuses=ego.statuses(index),
-                    agents=around.agents(index) if around else (),
-                    annotated=bool(seen_ns[index] != NEVER_NS),
-                ),
-                future=ego.future(index),
-                agent_futures=around.futures(index) if around else {},
-            )
+            yield drive.clip(index, name)
 
 
 def _track(path: Path) -> PoseTrack:

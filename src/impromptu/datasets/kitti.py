@@ -14,9 +14,10 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from impromptu.arrays import Floats
-from impromptu.clip import Camera, Clip, Kind, Observation
+from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import Boxes, Surroundings, surroundings
+from impromptu.datasets._drive import Drive
 from impromptu.geometry import SE3
 from impromptu.poses import Poses, pose_track
 from impromptu.sampling import Windows, windows
@@ -83,33 +84,22 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     oxts = _oxts(log.source)
     world_SE3_ego = _world_SE3_ego(oxts)
     stamps_ns = ROW_NS * np.arange(len(oxts))
-    ego = windows(
-        pose_track(stamps_ns, world_SE3_ego, str(log.source), max_gap_ns=ROW_NS),
-        stamps_ns[::STRIDE],
-    )
-    # Where the past is not known this picks some row, which ``statuses`` passes over.
-    motion = oxts[np.maximum(ego.times_ns, 0) // ROW_NS][..., _VF_VL_AF_AL]
+    track = pose_track(stamps_ns, world_SE3_ego, str(log.source), max_gap_ns=ROW_NS)
+    ego = windows(track, stamps_ns[::STRIDE])
+    rows = range(0, len(oxts), STRIDE)
     calibration = _calibration(_beside(log.source, "calib", "calib"))
-    around = _around(_beside(log.source, "label_2", "label_02"), calibration, world_SE3_ego, ego)
-    images = _beside(log.source, "image_2", "image_02").with_suffix("")
-    size_px = _size_px(images)
-    for index, row in enumerate(range(0, len(oxts), STRIDE)):
-        yield Clip(
-            id=f"kitti/{log.id}/{row:06d}",
-            dataset="kitti",
-            split=log.split,
-            log=log.id,
-            timestamp_ns=row * ROW_NS,
-            observation=Observation(
-                cameras=(_camera(images / f"{row:06d}.png", size_px, calibration),),
-                past=ego.past(index),
-                statuses=ego.statuses(index, motion),
-                agents=around.agents(index) if around else (),
-                annotated=around is not None,
-            ),
-            future=ego.future(index),
-            agent_futures=around.futures(index) if around else {},
-        )
+    drive = Drive(
+        dataset="kitti",
+        log=log,
+        presents_ns=stamps_ns[::STRIDE],
+        ego=ego,
+        cameras=_cameras(_beside(log.source, "image_2", "image_02"), rows, calibration),
+        around=_around(_beside(log.source, "label_2", "label_02"), calibration, world_SE3_ego, ego),
+        # Where the past is not known this picks some row, which ``statuses`` passes over.
+        motion=oxts[np.maximum(ego.times_ns, 0) // ROW_NS][..., _VF_VL_AF_AL],
+    )
+    for index, row in enumerate(rows):
+        yield drive.clip(index, f"kitti/{log.id}/{row:06d}")
 
 
 def _beside(oxts: Path, kind: str, folder: str) -> Path:
@@ -277,12 +267,17 @@ def _size_px(images: Path) -> tuple[int, int] | None:
     return None
 
 
-def _camera(
-    image: Path, size_px: tuple[int, int] | None, calibration: Calibration | None
-) -> Camera:
+def _cameras(
+    sequence: Path, rows: Sequence[int], calibration: Calibration | None
+) -> list[tuple[Camera]]:
+    """Return the one image of each row; its folder is named like the sequence's other files."""
+    folder = sequence.with_suffix("")
+    view, size_px = "FRONT", _size_px(folder)
+    images = [folder / f"{row:06d}.png" for row in rows]
     if calibration is None:
-        return Camera("FRONT", image, size_px)
-    return Camera("FRONT", image, size_px, calibration.intrinsics_px, calibration.ego_SE3_camera)
+        return [(Camera(view, image, size_px),) for image in images]
+    matrix, ego_SE3_camera = calibration.intrinsics_px, calibration.ego_SE3_camera
+    return [(Camera(view, image, size_px, matrix, ego_SE3_camera),) for image in images]
 
 
 DATASET = Dataset(

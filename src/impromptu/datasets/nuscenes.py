@@ -12,11 +12,12 @@ from sqlite3 import Row
 import numpy as np
 
 from impromptu.arrays import Floats, Ints
-from impromptu.clip import Camera, Clip, Kind, Observation
+from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets import _nuscenes_can as can
 from impromptu.datasets import _nuscenes_index as tables
 from impromptu.datasets._agents import Boxes, Surroundings, surroundings
+from impromptu.datasets._drive import Drive
 from impromptu.geometry import SE2
 from impromptu.poses import Poses, PoseTrack, pose_track, poses
 from impromptu.sampling import windows
@@ -103,13 +104,8 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     order = {keyframe["token"]: index for index, keyframe in enumerate(keyframes)}
     captures = tables.query(log.source, tables.CAPTURES, log.id)
     sweeps = [capture for capture in captures if capture["channel"] == "LIDAR_TOP"]
-    ego = windows(_track(log, sweeps), stamps_ns)
-    cameras = _cameras(log.root, captures, order, ego.present)
     boxes, faulty_ns = _boxes(tables.query(log.source, tables.BOXES, log.id))
-    around = _around(boxes, stamps_ns, ego.present)
-    motion = can.motion(log.root, log.id, ego.times_ns)
-    steering_rad = can.steering_rad(log.root, log.id, ego.times_ns)
-    planning, posed = _planning_frame(sweeps), _posed(sweeps)
+    drive, posed = _drive(log, order, stamps_ns, captures, sweeps, boxes), _posed(sweeps)
     for token, index in order.items():
         name = f"nuscenes/{log.id}/{token}"
         if token not in posed:
@@ -117,23 +113,29 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         elif stamps_ns[index] in faulty_ns:
             yield Dropped(name, "bad_box")
         else:
-            yield Clip(
-                id=name,
-                dataset="nuscenes",
-                split=log.split,
-                log=log.id,
-                timestamp_ns=int(stamps_ns[index]),
-                observation=Observation(
-                    cameras=cameras[index],
-                    past=ego.past(index),
-                    statuses=ego.statuses(index, motion, steering_rad),
-                    agents=around.agents(index) if around else (),
-                    annotated=around is not None,
-                    ego_SE2_planning=planning,
-                ),
-                future=ego.future(index),
-                agent_futures=around.futures(index) if around else {},
-            )
+            yield drive.clip(index, name)
+
+
+def _drive(
+    log: Log,
+    order: Mapping[str, int],
+    stamps_ns: Ints,
+    captures: Sequence[Row],
+    sweeps: Sequence[Row],
+    boxes: Boxes,
+) -> Drive:
+    ego = windows(_track(log, sweeps), stamps_ns)
+    return Drive(
+        dataset="nuscenes",
+        log=log,
+        presents_ns=stamps_ns,
+        ego=ego,
+        cameras=_cameras(log.root, captures, order, ego.present),
+        around=_around(boxes, stamps_ns, ego.present),
+        motion=can.motion(log.root, log.id, ego.times_ns),
+        steering_rad=can.steering_rad(log.root, log.id, ego.times_ns),
+        ego_SE2_planning=_planning_frame(sweeps),
+    )
 
 
 def _stamps_ns(rows: Sequence[Row]) -> Ints:

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from impromptu.arrays import Floats
-from impromptu.clip import Camera, Clip, Observation
+from impromptu.clip import Camera, Clip
 from impromptu.datasets import Dataset, Dropped, Log
 from impromptu.datasets._agents import Boxes, surroundings
+from impromptu.datasets._drive import Drive
 from impromptu.geometry import SE3
 from impromptu.poses import PoseTrack
 from impromptu.sampling import STEP_NS, windows
@@ -24,7 +25,7 @@ _STAMPS_NS = STEP_NS * np.arange(KEYFRAMES)
 
 
 @dataclass(frozen=True, slots=True)
-class Drive:
+class Motion:
     """A drive from the world's origin along its x axis: constant turn, constant braking."""
 
     split: str
@@ -44,9 +45,9 @@ class Drive:
 
 
 DRIVES = {
-    "straight": Drive("train", 10.0),
-    "left_arc": Drive("train", 8.0, yaw_rate_radps=0.1),
-    "braking": Drive("test", 9.0, braking_mps2=1.5),
+    "straight": Motion("train", 10.0),
+    "left_arc": Motion("train", 8.0, yaw_rate_radps=0.1),
+    "braking": Motion("test", 9.0, braking_mps2=1.5),
 }
 # Camera z looks along the ego's x, camera x along its -y, camera y along its -z.
 _CAMERA = Camera(
@@ -95,23 +96,11 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     around = surroundings(
         _boxes(), _STAMPS_NS, _STAMPS_NS, ego.present, max_gap_ns=STEP_NS, edge_ns=0
     )
-    for index, stamp_ns in enumerate(_STAMPS_NS.tolist()):
-        image = log.root / "synthetic" / log.id / f"{index:02d}.png"
-        yield Clip(
-            id=f"synthetic/{log.id}/{index:02d}",
-            dataset="synthetic",
-            split=log.split,
-            log=log.id,
-            timestamp_ns=stamp_ns,
-            observation=Observation(
-                cameras=(replace(_CAMERA, image=image),),
-                past=ego.past(index),
-                statuses=ego.statuses(index),
-                agents=around.agents(index),
-            ),
-            future=ego.future(index),
-            agent_futures=around.futures(index),
-        )
+    images = [log.root / "synthetic" / log.id / f"{index:02d}.png" for index in range(KEYFRAMES)]
+    cameras = [(replace(_CAMERA, image=image),) for image in images]
+    drive = Drive("synthetic", log, _STAMPS_NS, ego, cameras, around)
+    for index in range(KEYFRAMES):
+        yield drive.clip(index, f"synthetic/{log.id}/{index:02d}")
 
 
 DATASET = Dataset(

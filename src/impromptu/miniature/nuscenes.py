@@ -277,4 +277,4 @@ def _add_map(tables: _Tables, root: Path, logs: Sequence[str]) -> None:
         pixels = 10 * points[:, :2] * [1, -1] + [0, side_px]
         ImageDraw.Draw(picture).polygon(pixels.ravel().tolist(), fill=255)
     path.parent.mkdir()
-    picture.save(path)
+    picture.save(path, compress_level=1)

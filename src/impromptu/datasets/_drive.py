@@ -1,0 +1,57 @@
+"""All that the clips of one log are made from, and one clip of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from impromptu.arrays import Floats, Ints
+from impromptu.clip import Camera, Clip, Observation
+from impromptu.datasets import Log
+from impromptu.datasets._agents import Surroundings
+from impromptu.geometry import SE2
+from impromptu.sampling import Windows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drive:
+    """One log, a row a present.
+
+    Attributes:
+        dataset: The adapter's name.
+        presents_ns: (n,) stamps.
+        ego: The ego's ways around the presents.
+        cameras: Images of each present, in the dataset's order.
+        around: The agents around the presents, or None in a log without annotations.
+        motion, steering_rad: Logged status, as ``Windows.statuses`` takes it.
+        ego_SE2_planning: As in ``Observation``.
+    """
+
+    dataset: str
+    log: Log
+    presents_ns: Ints
+    ego: Windows
+    cameras: Sequence[tuple[Camera, ...]]
+    around: Surroundings | None = None
+    motion: Floats | None = None
+    steering_rad: Floats | None = None
+    ego_SE2_planning: SE2 | None = None
+
+    def clip(self, index: int, name: str) -> Clip:
+        """Return the clip of one present under its full name."""
+        around = self.around
+        return Clip(
+            id=name,
+            dataset=self.dataset,
+            split=self.log.split,
+            log=self.log.id,
+            timestamp_ns=int(self.presents_ns[index]),
+            observation=Observation(
+                cameras=self.cameras[index],
+                past=self.ego.past(index),
+                statuses=self.ego.statuses(index, self.motion, self.steering_rad),
+                agents=around.agents(index) if around else (),
+                annotated=around is not None and bool(around.annotated[index]),
+                ego_SE2_planning=self.ego_SE2_planning,
+            ),
+            future=self.ego.future(index),
+            agent_futures=around.futures(index) if around else {},
+        )
