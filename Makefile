@@ -2,8 +2,8 @@
 PYTHON ?= python3.11
 EXTRAS ?= dev,train
 BIN := .venv/bin
-SETUP := .venv/.setup-$(subst $(,),-,$(EXTRAS))
-, := ,
+comma := ,
+SETUP := .venv/.setup-$(subst $(comma),-,$(EXTRAS))
 
 .PHONY: setup demo test lint check-types tests test-slow benchmark nuscenes-json clean
 

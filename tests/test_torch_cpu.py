@@ -1,6 +1,6 @@
 import subprocess
 import sys
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -77,7 +77,7 @@ def test_a_library_that_cannot_be_loaded_counts_as_absent() -> None:
 def test_other_modules_are_left_to_python(monkeypatch: pytest.MonkeyPatch) -> None:
     finder = torch_cpu._Finder()
     assert finder.find_spec("json", None) is None
-    monkeypatch.setattr(torch_cpu.PathFinder, "find_spec", lambda *_: None)
+    monkeypatch.setattr(PathFinder, "find_spec", lambda *_: None)
     assert finder.find_spec("torchvision.extension", []) is None
 
 
@@ -90,7 +90,7 @@ def test_hooking_twice_is_hooking_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_module_is_run_before_it_is_mended(tmp_path: Path) -> None:
     (tmp_path / "sick.py").write_text("fever = 39.5\n")
-    found = torch_cpu.PathFinder.find_spec("sick", [str(tmp_path)])
+    found = PathFinder.find_spec("sick", [str(tmp_path)])
     assert isinstance(found, ModuleSpec) and found.loader
     module = ModuleType("sick")
     module.__spec__ = found

@@ -58,16 +58,17 @@ CONSTANT_VELOCITY = Contestant(
 )
 
 
-def demo(out: Path, training: Path | None, workers: int, say: Say) -> Path:
+def demo(data_raw: Path, out: Path, training: Path | None, workers: int, say: Say) -> Path:
     """Run the whole pipeline on miniature datasets; return the report.
 
     Args:
-        out: Folder for everything.
+        data_raw: Folder for the miniatures.
+        out: Folder for all that is made of them.
         training: LLaMA-Factory YAML to train a tiny model with, or None for no training.
         workers: Number of processes that generate.
         say: Told what begins.
     """
-    data_raw, samples_dir = out / "data_raw", out / "data_qa_results"
+    samples_dir = out / "data_qa_results"
     make_samples(data_raw, samples_dir, workers, say)
     contestants = [CONSTANT_VELOCITY, ECHO]
     if training:

@@ -114,7 +114,7 @@ def _config(ids: dict[str, int]) -> dict[str, Any]:
         "video_token_id": ids["<|video_pad|>"],
         "hidden_act": "silu",
         "hidden_size": 128,
-        # Wider than published, and rotary periods shorter: both let so small a model learn in minutes.
+        # Wider than published, and rotary periods shorter, so that it learns within minutes.
         "initializer_range": 0.06,
         "intermediate_size": 256,
         "max_position_embeddings": 8192,

@@ -44,7 +44,9 @@ def test_a_straight_steady_drive_is_continued_exactly(
 
 
 def test_the_told_velocity_counts_for_more_than_the_last_step() -> None:
-    prompt = "(t-0.5s) [-9, 0], Velocity: X 9, Y 0 m/s, (t-0.0s) [0.0, 0.0], Velocity: X 2, Y -1 m/s"
+    prompt = (
+        "(t-0.5s) [-9, 0], Velocity: X 9, Y 0 m/s, (t-0.0s) [0.0, 0.0], Velocity: X 2, Y -1 m/s"
+    )
     points_m = PLANNING.read(_ask(prompt, "a/0/planning").text).xy_m
     assert points_m[0].tolist() == [1.0, -0.5]
     assert points_m[-1].tolist() == [6.0, -3.0]

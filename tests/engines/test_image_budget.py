@@ -59,7 +59,7 @@ def test_pixels_are_those_of_llamafactory(
     noise = Image.fromarray(rng.integers(0, 255, (height, width, 3), dtype=np.uint8))
     path = tmp_path_factory.mktemp("image") / "noise.png"
     noise.convert(mode).save(path)
-    plugin = mm_plugin.get_mm_plugin("qwen2_vl", image_token="<|image_pad|>")
+    plugin = mm_plugin.get_mm_plugin("qwen2_vl", "<|image_pad|>")
     (theirs,) = plugin._regularize_images(
         [str(path)], image_max_pixels=max_pixels, image_min_pixels=min_pixels
     )["images"]

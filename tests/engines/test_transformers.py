@@ -127,8 +127,9 @@ def test_a_prompt_over_the_cutoff_is_an_error_not_a_cut(
 
 def test_reasons_to_finish(qwen: Qwen) -> None:
     tokenizer = qwen.processor.tokenizer
-    text, (end, pad) = tokenizer("Red")["input_ids"], tokenizer.convert_tokens_to_ids(
-        ["<|im_end|>", "<|endoftext|>"]
+    text, (end, pad) = (
+        tokenizer("Red")["input_ids"],
+        tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"]),
     )
     assert qwen._completion([*text, end, pad, pad]) == Completion("Red", "stop")
     assert qwen._completion([*text, pad]) == Completion("Red", "stop")

@@ -1,6 +1,7 @@
 """LLaMA-Factory trains, then our own engine gives back what was learned."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -61,14 +62,25 @@ def test_what_is_trained_is_answered(tiny_checkpoint: Path, data: Path, tmp_path
         "plot_loss": "false",
     }
     # The hook is called here so that the test needs no prepared environment.
-    code = "from impromptu import torch_cpu; torch_cpu.hook(); from llamafactory.cli import main; main()"
+    code = (
+        "from impromptu import torch_cpu; torch_cpu.hook(); "
+        "from llamafactory.cli import main; main()"
+    )
     arguments = ["train", str(YAML), *(f"{key}={value}" for key, value in overrides.items())]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # threads only get in each other's way
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     settings = Settings(
-        str(tmp_path / "trained"), data, image_max_pixels=12_544, decoding=Decoding(max_new_tokens=40)
+        str(tmp_path / "trained"),
+        data,
+        image_max_pixels=12_544,
+        decoding=Decoding(max_new_tokens=40),
     )
     samples = _samples()
     answers = ENGINE.open(settings)(samples)

@@ -12,7 +12,12 @@ from impromptu.pipeline import demo
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("--out", type=Path, default=Path("build/demo"), metavar="DIR")
+    parser.add_argument(
+        "--data_raw", type=Path, default=Path("build/miniature"), metavar="DIR", help="drives"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/demo"), metavar="DIR", help="all the rest"
+    )
     parser.add_argument(
         "--train",
         type=Path,
@@ -29,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     def say(what: str) -> None:
         print(f"[{time.monotonic() - began_s:4.0f} s] {what}", file=sys.stderr)
 
-    report = demo(args.out, args.train, args.workers, say)
+    report = demo(args.data_raw, args.out, args.train, args.workers, say)
     print(f"report: {report}")
     return 0
 
