@@ -157,7 +157,7 @@ def test_a_failed_sample_is_told_kept_in_its_place_and_asked_again(tmp_path: Pat
         (SAMPLES[:-1], Settings(), "samples was 7, is 6"),
         ([*SAMPLES[:-1], Sample("log/6/q4", (), "Other?", "")], Settings(), "samples_sha256 was"),
         (SAMPLES, Settings(model="other"), "model was '', is 'other'"),
-        (SAMPLES, Settings(decoding=Decoding(temperature=1.0)), "decoding was"),
+        (SAMPLES, Settings(decoding=Decoding(temperature=1.0)), "temperature was 0.0, is 1.0"),
     ],
 )
 def test_answers_made_otherwise_are_not_added_to(
@@ -177,6 +177,8 @@ def test_a_model_trained_anew_under_the_same_name_is_another_model(tmp_path: Pat
     model.mkdir()
     (model / "model.safetensors").write_bytes(b"weights")
     _infer(Counting(), out, asked=Settings(model=str(model)))
+    (model / "train_results.json").write_text('{"train_runtime": 61.3}')
+    assert _infer(Counting(), out, asked=Settings(model=str(model))) == {}
     (model / "model.safetensors").write_bytes(b"heavier")
     with pytest.raises(ValueError, match="model_sha256 was"):
         _infer(Counting(), out, asked=Settings(model=str(model)))

@@ -108,10 +108,18 @@ def test_building_leaves_the_callers_random_state_alone(tmp_path: Path) -> None:
     assert torch.random.get_rng_state().equal(before)
 
 
+def test_building_again_changes_nothing(tiny_checkpoint: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in tiny_checkpoint.iterdir()}
+    tiny_model.build(tiny_checkpoint)
+    assert {path: path.stat().st_mtime_ns for path in tiny_checkpoint.iterdir()} == before
+    with pytest.raises(FileExistsError, match="holds something else"):
+        tiny_model.build(tiny_checkpoint, seed=1)
+
+
 def test_a_folder_with_content_is_not_overwritten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     assert main(["tiny-model", "--out", str(tmp_path)]) == 2
-    assert "is not empty; choose another --out" in capsys.readouterr().err
+    assert "holds something else; choose another --out" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

@@ -16,6 +16,9 @@ from impromptu.progress import track
 
 Batch = Sequence[Sample]
 
+_MODEL_FILES = ("*.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json")
+"""What answers depend on; the logs of a training beside them hold times, and differ each time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -115,9 +118,11 @@ def _origin(
     if not engine.runs_model:
         return origin
     folder = Path(settings.model)
-    files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+    files = [path for pattern in _MODEL_FILES for path in folder.glob(pattern)]
     model = {"model_sha256": fingerprint(files, folder)} if files else {}
-    return origin | model | asdict(settings) | {"media_dir": str(settings.media_dir)}
+    flat = asdict(settings) | asdict(settings.decoding) | {"media_dir": str(settings.media_dir)}
+    del flat["decoding"]
+    return origin | model | flat
 
 
 def _claim(out: Path, origin: Mapping[str, Any]) -> None:

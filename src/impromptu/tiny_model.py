@@ -62,16 +62,21 @@ def build(out: Path, seed: int = 0) -> Path:
     """Write the checkpoint folder; the same seed gives the same bytes.
 
     Raises:
-        FileExistsError: ``out`` is there already and not empty.
+        FileExistsError: ``out`` is there already, and is not this very checkpoint.
         ModuleNotFoundError: torch or transformers is not installed.
     """
-    if out.exists() and any(out.iterdir()):
-        raise FileExistsError(f"{out} is not empty; choose another --out or remove it")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         _write(folder := Path(scratch) / out.name, seed)
-        os.replace(folder, out)
+        if not out.exists() or not any(out.iterdir()):
+            os.replace(folder, out)
+        elif _contents(out) != _contents(folder):
+            raise FileExistsError(f"{out} holds something else; choose another --out or remove it")
     return out
+
+
+def _contents(folder: Path) -> dict[str, bytes | None]:
+    return {one.name: one.read_bytes() if one.is_file() else None for one in folder.iterdir()}
 
 
 def _write(folder: Path, seed: int) -> None:

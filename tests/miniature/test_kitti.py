@@ -104,27 +104,49 @@ def test_calibration_is_spelled_as_the_dataset_spells_it(root: Path) -> None:
     assert list(calibration(root)) == names
 
 
-def test_standing_things_stand_still_through_the_whole_chain_of_frames(root: Path) -> None:
-    """Label to rectified camera, lidar, IMU and world, all from files alone."""
+@pytest.fixture(scope="module")
+def tracks(root: Path) -> dict[int, tuple[Floats, Floats]]:
+    """Each track's (n, 2) places and directions in the world, all from files alone.
+
+    From the label to the rectified camera, the lidar, the IMU and the world.
+    """
     matrix, row = calibration(root), oxts(root, "training")
-    rect_imu = (
+    imu_rect = np.linalg.inv(
         affine(matrix["R_rect"]) @ affine(matrix["Tr_velo_cam"]) @ affine(matrix["Tr_imu_velo"])
     )
     angles = np.column_stack([row["yaw"], row["pitch"], row["roll"]])
-    turned = Rotation.from_euler("ZYX", angles).as_matrix()
-    places: dict[int, list[Floats]] = {}
-    headings: dict[int, list[float]] = {}
+    turned, origin = Rotation.from_euler("ZYX", angles).as_matrix(), east_north_up(row)
+    found: dict[int, list[tuple[Floats, Floats]]] = {}
     for frame, track, _, values in labels(root):
-        imu = np.linalg.inv(rect_imu) @ np.append(values[10:13], 1.0)
-        places.setdefault(track, []).append(turned[frame] @ imu[:3] + east_north_up(row)[frame])
+        place = turned[frame] @ (imu_rect @ np.append(values[10:13], 1.0))[:3] + origin[frame]
         ahead = np.array([np.cos(values[13]), 0.0, -np.sin(values[13])])
-        world = turned[frame] @ np.linalg.inv(rect_imu)[:3, :3] @ ahead
-        headings.setdefault(track, []).append(np.arctan2(world[1], world[0]))
-    spread = {track: np.ptp(np.array(place), axis=0).max() for track, place in places.items()}
-    still = [track for track, metres in spread.items() if metres < 1e-3 and len(places[track]) > 5]
+        direction = turned[frame] @ imu_rect[:3, :3] @ ahead
+        found.setdefault(track, []).append((place[:2], direction[:2]))
+    return {
+        track: (np.array([place for place, _ in life]), np.array([way for _, way in life]))
+        for track, life in found.items()
+        if len(life) > 5
+    }
+
+
+def test_standing_things_stand_still_in_the_world(
+    tracks: dict[int, tuple[Floats, Floats]],
+) -> None:
+    still = [way for place, way in tracks.values() if np.ptp(place, axis=0).max() < 1e-3]
     assert len(still) > 3
-    for track in still:
-        assert np.ptp(wrap_rad(np.array(headings[track]) - headings[track][0])) < 1e-2
+    for way in still:
+        assert np.ptp(way, axis=0).max() < 0.01
+
+
+def test_moving_things_move_the_way_they_point(tracks: dict[int, tuple[Floats, Floats]]) -> None:
+    moving = [
+        (np.diff(p, axis=0), way) for p, way in tracks.values() if np.ptp(p, axis=0).max() > 2
+    ]
+    assert len(moving) > 2
+    for steps, way in moving:
+        far = np.linalg.norm(steps, axis=1) > 0.05
+        along = (steps * way[1:]).sum(axis=1) / np.linalg.norm(steps, axis=1)
+        assert along[far].min() > 0.99
 
 
 def test_boxes_project_into_their_rectangles(root: Path) -> None:
@@ -148,12 +170,16 @@ def test_the_observation_angle_is_the_heading_seen_along_the_ray(root: Path) -> 
 
 
 def test_pictures_show_what_the_labels_say(root: Path) -> None:
-    """The middle of an unhidden pedestrian is more colourful than the picture at large."""
+    """Those on foot wear vivid colours, 15 cm to either side of their boxes' middles."""
     folder, vivid = root / "data_tracking_image_2/training/image_02/0000", []
+    projection = calibration(root)["P2:"]
     for frame, _, kind, values in labels(root):
-        left, top, right, bottom = values[3:7]
-        if kind == "Pedestrian" and not values[:2].any() and bottom - top > 12:
-            image = np.asarray(Image.open(folder / f"{frame:06d}.png"), dtype=np.float64)
-            colour = image[int((top + bottom) / 2), int((left + right) / 2)]
+        if kind != "Pedestrian" or values[:2].any() or values[12] > 15:
+            continue
+        image = np.asarray(Image.open(folder / f"{frame:06d}.png"), dtype=np.float64)
+        for side_m in (-0.15, 0.15):
+            middle = values[10:13] + [side_m, -values[7] / 2, 0.0]
+            u, v, depth = projection @ np.append(middle, 1.0)
+            colour = image[int(v / depth), int(u / depth)]
             vivid.append(np.ptp(colour) / colour.max() > 0.3)
     assert len(vivid) > 10 and np.mean(vivid) > 0.9

@@ -7,9 +7,10 @@ from PIL import Image
 from impromptu.arrays import Floats
 from impromptu.geometry import SE3
 from impromptu.miniature import drives, road, scenery
+from impromptu.miniature.canvas import Lens
 from impromptu.miniature.files import camera_axes
 from impromptu.miniature.motion import Motion, Pace, Track
-from impromptu.miniature.render import Lens, Studio
+from impromptu.miniature.render import Studio
 from impromptu.miniature.sensing import sense
 from impromptu.miniature.world import Body, Colour, Lights, World
 

@@ -35,10 +35,23 @@ def test_the_ego_stands_on_the_ground_and_points_along_its_track(drive: World) -
     np.testing.assert_allclose(np.cos(yaw - heading), 1, atol=1e-6)
 
 
-def test_the_ego_pitches_and_rolls_a_little(drive: World) -> None:
+def test_the_ego_follows_the_slope_of_the_ground(drive: World) -> None:
     rotations, _ = drive.ego_poses(T_S)
     tilt = np.arccos(rotations[:, 2, 2])
     assert 0.005 < tilt.max() < 0.05
+
+
+def test_the_nose_dips_in_braking_and_the_body_leans_out_of_a_bend() -> None:
+    """Less the ground's slope: 4 mrad of pitch and 5 mrad of roll for each m/s2."""
+    for story, t_s in ((0, 4.5), (1, 9.0)):
+        drive, now = world(story, 0), np.array([t_s])
+        rotation, acceleration = drive.ego_poses(now)[0][0], drive.ego_kinematics(now)[1][0]
+        slope = road.slope(drive.ego.xy_heading(now)[0])[0]
+        ahead, left = acceleration @ rotation[:, 0], acceleration @ rotation[:, 1]
+        flat = rotation[:2, :2].T @ slope
+        assert rotation[2, 0] - flat[0] == pytest.approx(0.004 * ahead, abs=5e-4)
+        assert rotation[2, 1] - flat[1] == pytest.approx(0.005 * left, abs=5e-4)
+        assert abs(ahead) > 2 or abs(left) > 2
 
 
 def test_the_ego_moves_like_a_car(drive: World) -> None:

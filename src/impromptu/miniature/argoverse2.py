@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation
 from impromptu.arrays import Floats, Ints
 from impromptu.geometry import SE3
 from impromptu.miniature import argoverse2_map
+from impromptu.miniature.canvas import Lens
 from impromptu.miniature.files import Drive, Pictures, camera_axes, moved, quat_wxyz, token
-from impromptu.miniature.render import Lens
 from impromptu.miniature.sensing import ground_points_m, sense
 from impromptu.miniature.world import Shape, axes
 

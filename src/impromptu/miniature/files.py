@@ -111,7 +111,7 @@ def _encoded(image: Image.Image, suffix: str) -> bytes:
     """Return a picture's file."""
     buffer = BytesIO()
     if suffix == ".png":
-        image.save(buffer, "PNG", compress_level=6)
+        image.save(buffer, "PNG", compress_level=4)
     else:
         image.save(buffer, "JPEG", quality=88)
     return buffer.getvalue()

@@ -8,8 +8,8 @@ from scipy.spatial.transform import Rotation
 
 from impromptu.arrays import Floats
 from impromptu.geometry import SE3, wrap_rad
+from impromptu.miniature.canvas import NEAR_M, Lens
 from impromptu.miniature.files import Drive, Pictures, camera_axes, moved
-from impromptu.miniature.render import NEAR_M, Lens
 from impromptu.miniature.sensing import Sensed, sense
 from impromptu.miniature.world import GRAVITY_MPS2, Boxes, Shape, axes
 

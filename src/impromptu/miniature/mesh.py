@@ -196,17 +196,27 @@ class Faces:
 
     Attributes:
         corners_m: (n, 4, 3).
-        colour: (n, 3), 0 to 255, before light.
+        normal: (n, 3) unit vectors that point outwards.
+        colour: (n, 3), 0 to 255.
         thing: (n,) which thing a face belongs to.
         middle_m: (things, 3).
         radius_m: (things,) of a ball about the middle that holds the thing.
     """
 
     corners_m: Floats
+    normal: Floats
     colour: Floats
     thing: Ints
     middle_m: Floats
     radius_m: Floats
+
+
+def outward(corners_m: Floats) -> Floats:
+    """Return the unit normals of (n, 4, 3) faces."""
+    a, b, c = (corners_m[:, i] for i in range(3))
+    normal = np.cross(b - a, c - a)
+    unit: Floats = normal / np.sqrt((normal * normal).sum(axis=-1, keepdims=True))
+    return unit
 
 
 def joined(groups: Sequence[Faces]) -> Faces:
@@ -214,6 +224,7 @@ def joined(groups: Sequence[Faces]) -> Faces:
     counts = np.cumsum([0, *(len(group.middle_m) for group in groups)])
     return Faces(
         np.concatenate([group.corners_m for group in groups]),
+        np.concatenate([group.normal for group in groups]),
         np.concatenate([group.colour for group in groups]),
         np.concatenate([g.thing + n for g, n in zip(groups, counts[:-1], strict=True)]),
         np.concatenate([group.middle_m for group in groups]),
@@ -229,8 +240,10 @@ def placed(
     scaled = template.corners * size_m[:, None, None, :]
     corners = np.einsum("mij,mkcj->mkci", rotation, scaled) + middle_m[:, None, None, :]
     colour = template.paint[:, None] * paint[:, None, :] + template.colour
+    corners = corners.reshape(-1, 4, 3)
     return Faces(
-        corners.reshape(-1, 4, 3),
+        corners,
+        outward(corners),
         colour.reshape(-1, 3),
         np.repeat(np.arange(count), faces),
         middle_m,

@@ -8,8 +8,9 @@ from scipy.spatial.transform import Rotation
 
 from impromptu.arrays import Bools, Floats, Ints
 from impromptu.geometry import SE3
+from impromptu.miniature.canvas import Lens
 from impromptu.miniature.files import Drive, camera_axes, moved, token
-from impromptu.miniature.render import Lens, Studio
+from impromptu.miniature.render import Studio
 from impromptu.miniature.world import Shape, World
 
 GLOBAL_CENTRE_M = 360.0

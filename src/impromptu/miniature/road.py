@@ -54,10 +54,12 @@ class Quads:
 
     Attributes:
         corners_m: (n, 4, 3).
+        middle_m: (n, 3).
         colour: (n, 3), 0 to 255.
     """
 
     corners_m: Floats
+    middle_m: Floats
     colour: Floats
 
 
@@ -162,7 +164,8 @@ def painted() -> Quads:
     paint.swap_axes(since)
     _lines(paint, MAIN_HALF_M, SIDE_HALF_M, MAIN_STOP_M, MAIN_REACH_M)
     _stripes(paint, ZEBRA_X_M, MAIN_HALF_M)
-    return Quads(np.concatenate(paint.corners), np.concatenate(paint.colours))
+    corners = np.concatenate(paint.corners)
+    return Quads(corners, corners.mean(axis=1), np.concatenate(paint.colours))
 
 
 def drivable_m() -> list[Floats]:

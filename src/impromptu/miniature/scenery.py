@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from impromptu.arrays import Bools, Floats, Ints
 from impromptu.miniature import road
-from impromptu.miniature.mesh import RGB, Faces, joined, solid
+from impromptu.miniature.mesh import RGB, Faces, joined, outward, solid
 from impromptu.miniature.world import Light
 
 _WALLS: tuple[RGB, ...] = (
@@ -63,13 +63,15 @@ class Scenery:
     lamp_main: Bools
     houses_m: Floats
 
-    def lit(self, main: Light, side: Light) -> Floats:
-        """Return the (n, 3) colours of the lamps."""
+    def discs(self, main: Light, side: Light) -> Discs:
+        """Return crowns and lamps, given what the main and the side street's lights show."""
         colours = np.tile(np.array(_UNLIT, dtype=np.float64), (len(self.lamp_main), 1))
         for light, street in ((main, self.lamp_main), (side, ~self.lamp_main)):
             on = street & (np.arange(len(street)) % 3 == list(_LIT).index(light))
             colours[on] = _LIT[light]
-        return colours
+        parts = (self.crowns, replace(self.lamps, colour=colours))
+        names = ("middle_m", "radius_m", "colour", "thing", "facing")
+        return Discs(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 
 
 def _grounded(xy_m: Floats, up_m: Floats) -> Floats:
@@ -83,26 +85,23 @@ def _block(
     """Return a house's (k, 4, 3) faces and (k, 3) colours: walls, and bands of windows."""
     half = np.array([size_m[0] / 2, size_m[1] / 2])
     walls = solid((*-half, -1.0), (*half, size_m[2]))
-    bands = [walls]
-    for low in np.arange(1.3, size_m[2] - 1.6, 3.1):
-        outer = solid((*-(half + 0.04), low), (*(half + 0.04), low + 1.35))[:4]
-        for a, b in _shares(size_m[0]):
-            along = outer[:, 1] - outer[:, 0]
-            pane = np.stack([outer[:, 0] + a * along, outer[:, 0] + b * along], axis=1)
-            top = pane[:, ::-1] + [0.0, 0.0, 1.35]
-            bands.append(np.concatenate([pane, top], axis=1))
-    faces = np.concatenate(bands)
-    faces += _grounded(np.array(middle_xy), np.array(0.0))
-    colours = np.tile(np.array(_WINDOW, dtype=np.float64), (len(faces), 1))
-    colours[: len(walls)] = colour
+    panes = _panes(half + 0.04, max(2, round(size_m[0] / 3.6)), size_m[2])
+    faces = np.concatenate([walls, panes]) + _grounded(np.array(middle_xy), np.array(0.0))
+    colours = np.concatenate([_plain(walls, colour), _plain(panes, _WINDOW)])
     return faces, colours
 
 
-def _shares(length_m: float) -> Iterator[tuple[float, float]]:
-    """Yield where windows begin and end, as shares of a wall."""
-    count = max(2, round(length_m / 3.6))
-    for i in range(count):
-        yield (i + 0.22) / count, (i + 0.78) / count
+def _panes(half_m: Floats, count: int, high_m: float) -> Floats:
+    """Return the (k, 4, 3) windows of a house's four walls: ``count`` on each floor of each."""
+    corners = half_m * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    shares = (np.arange(count)[:, None] + [0.22, 0.78, 0.78, 0.22]) / count
+    along = np.roll(corners, -1, axis=0) - corners
+    flat = corners[:, None, None] + shares[..., None] * along[:, None, None]
+    floors = np.arange(1.3, high_m - 1.6, 3.1)
+    panes = np.empty((4, len(floors), count, 4, 3))
+    panes[..., :2] = flat[:, None]
+    panes[..., 2] = floors[:, None, None] + np.array([0.0, 0.0, 1.35, 1.35])
+    return panes.reshape(-1, 4, 3)
 
 
 def _houses(rng: Generator) -> Iterator[tuple[float, float, float, float]]:
@@ -130,7 +129,8 @@ def _house(rng: Generator, x: float, y: float, length: float, width: float) -> F
 
 def _thing(faces: Floats, colours: Floats, middle: Floats, radius_m: float) -> Faces:
     """Make one thing of its faces."""
-    return Faces(faces, colours, np.zeros(len(faces), int), middle, np.array([radius_m]))
+    things, radii_m = np.zeros(len(faces), dtype=int), np.array([radius_m])
+    return Faces(faces, outward(faces), colours, things, middle, radii_m)
 
 
 def _plain(faces: Floats, colour: RGB) -> Floats:
