@@ -11,8 +11,10 @@ import pytest
 
 from impromptu import generation, miniature, part, plugins, questions
 from impromptu.files import read_json
-from impromptu.generation import MANIFEST, REGISTRY, WORK, Result, generate, present_datasets
+from impromptu.generation import WORK, Result, generate, present_datasets
+from impromptu.manifest import MANIFEST
 from impromptu.part import LogCounts, Recipe, Unit
+from impromptu.registry import REGISTRY
 
 RECIPE = Recipe(("meta_action", "trajectory", "scene_description"), missing_images="keep")
 
@@ -94,6 +96,19 @@ def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="another recipe"):
         _generate(tmp_path / "out", Recipe(("trajectory",), preset="released"))
     assert _bytes(tmp_path / "out") == before
+
+
+def test_a_killed_run_binds_the_folder_to_its_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(unit: Unit) -> LogCounts:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(generation, "write_part", killed)
+        _generate(tmp_path / "out")
+    with pytest.raises(ValueError, match="another recipe"):
+        _generate(tmp_path / "out", Recipe(("trajectory",), preset="released"))
 
 
 def test_a_second_split_joins_the_first(tmp_path: Path) -> None:

@@ -88,6 +88,18 @@ def test_the_folder_is_there_before_the_model_loads(tmp_path: Path) -> None:
         infer(SAMPLES, "broken", Engine(load), Settings(), out, 1)
 
 
+def test_a_run_that_got_no_answer_binds_nobody(tmp_path: Path) -> None:
+    out = tmp_path / "p.jsonl"
+    with pytest.raises(Killed):
+        _infer(Counting(die_at="log/0/q4"), out, asked=Settings(model="wrong"))
+    assert _infer(Counting(), out, asked=Settings(model="right")) == {}
+
+
+def test_no_samples_make_an_empty_file(tmp_path: Path) -> None:
+    assert _infer(Counting(), tmp_path / "p.jsonl", samples=[]) == {}
+    assert (tmp_path / "p.jsonl").read_bytes() == b""
+
+
 def test_an_answer_is_on_disk_before_the_next_batch_is_asked(tmp_path: Path) -> None:
     out, seen = tmp_path / "p.jsonl", list[int]()
 

@@ -11,7 +11,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import version
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from threading import Thread
@@ -19,13 +18,13 @@ from typing import IO, Any
 
 import impromptu
 from impromptu import datasets, plugins
-from impromptu.conversation import registry_entry
-from impromptu.datasets import Dataset, Log
-from impromptu.files import atomic_writer, fingerprint, read_json, write_json
-from impromptu.part import LogCounts, Recipe, Tally, Unit, read_counts, read_rows, write_part
+from impromptu.datasets import Dataset
+from impromptu.files import atomic_writer, fingerprint, write_json
+from impromptu.manifest import MANIFEST, close_manifest, entry, inputs, key, open_manifest
+from impromptu.part import LogCounts, Recipe, Unit, read_counts, read_rows, write_part
 from impromptu.progress import track
 
-MANIFEST, REGISTRY, WORK = "manifest.json", "dataset_info.json", ".work"
+WORK = ".work"
 
 
 @dataclass(slots=True)
@@ -93,7 +92,7 @@ def generate(
             they are among the result's ``failed`` and in the manifest.
     """
     out, result = out.resolve(), Result()
-    manifest = _open_manifest(out, recipe)
+    manifest = open_manifest(out, recipe)
     units = list[Unit]()
     for name in names:
         try:
@@ -107,13 +106,15 @@ def generate(
         failed = "".join(f"\n{name}: {error}" for name, error in result.failed)
         wanted = f" of split {', '.join(splits)}" if splits else ""
         raise ValueError(f"{', '.join(names)}: no log{wanted} to read{failed}")
+    # On disk before the first log, it binds the folder to its recipe even if this run is killed.
+    write_json(out / MANIFEST, manifest)
     done = dict(_work(units, workers))
     for dataset, split, group in _groups(units):
         counts = [done[unit.part] for unit in group]
-        entry = _merge(dataset, split, group, counts, result, out)
-        manifest["datasets"].setdefault(dataset, {})[split] = entry
+        merged = _merge(dataset, split, group, counts, result, out)
+        manifest["datasets"].setdefault(dataset, {})[split] = merged
     manifest["datasets_failed"] = {name: why for name, why in result.failed if name in names}
-    _finish(out, manifest)
+    close_manifest(out, manifest)
     shutil.rmtree(out / WORK)
     return result
 
@@ -131,20 +132,9 @@ def _units(
     logs = dataset.logs(root, out / WORK / "index" / name)
     for log in sorted(logs, key=lambda log: log.split):
         if splits is None or log.split in splits:
-            made_of = [_code(), name, log.id, log.split, str(base), _key(recipe), _inputs(log)]
+            made_of = [_code(), name, log.id, log.split, str(base), key(recipe), inputs(log)]
             stem = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
             yield Unit(name, log, recipe, base, out / WORK / "parts" / f"{stem}.part")
-
-
-def _key(recipe: Recipe) -> dict[str, Any]:
-    """Return what of the recipe decides the bytes, and goes into the manifest."""
-    wording = hashlib.sha256(recipe.wording.read_bytes()).hexdigest() if recipe.wording else None
-    return {
-        "preset": recipe.preset,
-        "questions": list(recipe.questions),
-        "missing_images": recipe.missing_images,
-        "wording_sha256": wording,
-    }
 
 
 @cache
@@ -152,10 +142,6 @@ def _code() -> str:
     """Return a hash of this package, so that parts made by other code are made again."""
     folder = Path(impromptu.__file__).parent
     return fingerprint((p for p in folder.rglob("*") if p.suffix in (".py", ".yaml")), folder)
-
-
-def _inputs(log: Log) -> str:
-    return fingerprint(log.inputs, log.root)
 
 
 def _work(units: Sequence[Unit], workers: int) -> Iterator[tuple[Path, LogCounts]]:
@@ -228,85 +214,24 @@ def _merge(
                 written[key] += 1
         for file in files.values():
             file.write("\n]\n")
-    failed = {u.log.id: c.error for u, c in zip(group, counts, strict=True) if c.error}
-    tallies: dict[str, Tally] = {}
-    keyframes_dropped = Counter[str]()
-    for count in counts:
-        keyframes_dropped.update(count.keyframes_dropped)
-        for task, tally in count.tallies.items():
-            tallies.setdefault(task, Tally()).add(tally)
-    _tell(result, dataset, counts, written, failed, out)
-    return {
-        "logs": len(group),
-        "logs_failed": failed,
-        "input_fingerprint": hashlib.sha256(
-            "".join(_inputs(unit.log) for unit in group).encode()
-        ).hexdigest(),
-        "clips": sum(count.clips for count in counts),
-        "keyframes_dropped": dict(sorted(keyframes_dropped.items())),
-        "questions": {task: tally.to_json() for task, tally in sorted(tallies.items())},
-        "files": dict(sorted((f"{key}.json", number) for key, number in written.items())),
-    }
+    _tell(result, dataset, group, counts, written, out)
+    return entry([unit.log for unit in group], counts, written)
 
 
 def _tell(
     result: Result,
     dataset: str,
+    group: Sequence[Unit],
     counts: Sequence[LogCounts],
     written: Counter[str],
-    failed: dict[str, str],
     out: Path,
 ) -> None:
     result.clips += sum(count.clips for count in counts)
     result.samples += written.total()
     result.files += [(out / f"{key}.json", number) for key, number in sorted(written.items())]
-    result.failed += [(f"{dataset}/{log}", error) for log, error in failed.items()]
-    for count in counts:
+    for unit, count in zip(group, counts, strict=True):
+        if count.error:
+            result.failed.append((f"{dataset}/{unit.log.id}", count.error))
         result.dropped.update(count.keyframes_dropped)
         for tally in count.tallies.values():
             result.dropped.update(tally.dropped)
-
-
-def _open_manifest(out: Path, recipe: Recipe) -> dict[str, Any]:
-    """Start a manifest, or go on with the one that is there if it was made the same way."""
-    fresh: dict[str, Any] = {
-        "recipe": _key(recipe),
-        # Nothing is drawn at random: the same input gives the same bytes.
-        "seed": None,
-        "versions": {
-            name: version(name) for name in ("impromptu-vla", "numpy", "scipy", "pyarrow")
-        },
-        "datasets": {},
-    }
-    path = out / MANIFEST
-    if not path.exists():
-        return fresh
-    old: dict[str, Any] = read_json(path)
-    if old.get("recipe") != fresh["recipe"]:
-        raise ValueError(
-            f"{out} holds samples of another recipe, {json.dumps(old.get('recipe'))}; "
-            f"this one is {json.dumps(fresh['recipe'])}: choose another --out or remove the folder"
-        )
-    return fresh | {"datasets": old["datasets"]}
-
-
-def _finish(out: Path, manifest: dict[str, Any]) -> None:
-    """Write the registry of every file the manifest lists, and the manifest, last."""
-    manifest["datasets"] = {
-        dataset: dict(sorted(splits.items()))
-        for dataset, splits in sorted(manifest["datasets"].items())
-    }
-    registry = {
-        _registry_name(file): registry_entry(file)
-        for splits in manifest["datasets"].values()
-        for entry in splits.values()
-        for file in entry["files"]
-        if "/unanswered/" not in file
-    }
-    write_json(out / REGISTRY, dict(sorted(registry.items())))
-    write_json(out / MANIFEST, manifest)
-
-
-def _registry_name(file: str) -> str:
-    """``kitti/q7_train.json`` is registered as ``kitti_q7_train``."""
-    return file.removesuffix(".json").replace("/", "_")

@@ -87,8 +87,6 @@ def _line(sample: Sample, completion: Completion) -> str:
 
 def _done(out: Path) -> set[str]:
     """Return the ids that need not be asked again, having cut off a line torn by a kill."""
-    if not out.exists():
-        return set()
     with out.open("rb+") as file:
         content = file.read()
         file.truncate(content.rfind(b"\n") + 1)
@@ -132,8 +130,9 @@ def _claim(out: Path, origin: Mapping[str, Any]) -> None:
         ValueError: It already has answers made from something else.
     """
     record = out.with_name(out.name + ".settings")
-    if not out.exists():
+    if not out.exists() or not out.stat().st_size:
         write_json(record, origin)
+        out.touch()
         return
     told = read_json(record) if record.exists() else {}
     differing = [key for key, value in origin.items() if told.get(key) != value]

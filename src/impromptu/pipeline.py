@@ -18,11 +18,12 @@ from impromptu.datasets import Dataset
 from impromptu.engines import Engine, Settings
 from impromptu.evaluation import evaluate
 from impromptu.files import read_json, read_json_lines, write_json
-from impromptu.generation import MANIFEST, REGISTRY, Result, generate
+from impromptu.generation import Result, generate
 from impromptu.inference import infer
+from impromptu.manifest import MANIFEST
 from impromptu.part import Recipe
 from impromptu.questions import Question
-from impromptu.registry import load_samples
+from impromptu.registry import REGISTRY, load_samples
 
 DATASETS = ("nuscenes", "kitti", "argoverse2")
 TRAINING, HELD_OUT = "nuscenes_planning_train", "nuscenes_planning_val"

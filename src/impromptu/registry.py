@@ -27,6 +27,11 @@ def load_samples(
             file and record.
     """
     registry = dataset_dir / REGISTRY
+    if not registry.is_file():
+        raise FileNotFoundError(
+            f"{registry}: no such file; expected LLaMA-Factory's registry in --dataset_dir, such as "
+            "the --out folder of scripts/data_qa_generate.sh"
+        )
     entries = read_json(registry)
     if not isinstance(entries, dict):
         raise ValueError(f"{registry}: expected an object of entries by name")

@@ -48,9 +48,7 @@ def test_commands_that_need_data_or_a_gpu_are_understood(command: str, checkout:
     if words[0] == "llamafactory-cli":
         assert (ROOT / words[-1]).is_file(), "tests/train parses it with LLaMA-Factory itself"
         return
-    done = subprocess.run(
-        words, cwd=checkout, env=_environment(), capture_output=True, text=True
-    )
+    done = subprocess.run(words, cwd=checkout, env=_environment(), capture_output=True, text=True)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "unrecognized arguments" not in done.stderr
@@ -59,9 +57,7 @@ def test_commands_that_need_data_or_a_gpu_are_understood(command: str, checkout:
 
 @pytest.mark.parametrize("target", ["demo", "test"])
 def test_make_knows_the_two_commands(target: str) -> None:
-    done = subprocess.run(
-        ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True
-    )
+    done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert f"    make {target} " in README
 

@@ -9,7 +9,8 @@ import yaml
 
 from impromptu import datasets, plugins, questions
 from impromptu.cli import Command
-from impromptu.generation import MANIFEST, Result, generate, present_datasets
+from impromptu.generation import Result, generate, present_datasets
+from impromptu.manifest import MANIFEST
 from impromptu.part import MissingImages, Recipe
 from impromptu.preset import PresetName
 
@@ -31,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wording", type=Path, metavar="FILE", help="replaces some sentences")
     parser.add_argument("--missing_images", choices=get_args(MissingImages))
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
-    parser.add_argument("--fail_on_error", action="store_true", help="exit 1 if a log or dataset failed")
+    parser.add_argument(
+        "--fail_on_error", action="store_true", help="exit 1 if a log or dataset failed"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

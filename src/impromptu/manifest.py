@@ -1,0 +1,110 @@
+"""What a generation kept and lost, as the files that close it: the manifest and the registry."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from impromptu.conversation import registry_entry
+from impromptu.datasets import Log
+from impromptu.files import fingerprint, read_json, write_json
+from impromptu.part import LogCounts, Recipe, Tally
+from impromptu.registry import REGISTRY
+
+MANIFEST = "manifest.json"
+
+
+def key(recipe: Recipe) -> dict[str, Any]:
+    """Return what of a recipe decides the bytes that are written."""
+    wording = hashlib.sha256(recipe.wording.read_bytes()).hexdigest() if recipe.wording else None
+    return {
+        "preset": recipe.preset,
+        "questions": list(recipe.questions),
+        "missing_images": recipe.missing_images,
+        "wording_sha256": wording,
+    }
+
+
+def inputs(log: Log) -> str:
+    """Return the fingerprint of a log's native files."""
+    return fingerprint(log.inputs, log.root)
+
+
+def open_manifest(out: Path, recipe: Recipe) -> dict[str, Any]:
+    """Start a manifest, or go on with the one that is there if it was made the same way.
+
+    Raises:
+        ValueError: The folder was made by another recipe.
+    """
+    fresh: dict[str, Any] = {
+        "recipe": key(recipe),
+        # Nothing is drawn at random: the same input gives the same bytes.
+        "seed": None,
+        "versions": {
+            name: version(name) for name in ("impromptu-vla", "numpy", "scipy", "pyarrow")
+        },
+        "datasets": {},
+    }
+    path = out / MANIFEST
+    if not path.exists():
+        return fresh
+    old: dict[str, Any] = read_json(path)
+    if old.get("recipe") != fresh["recipe"]:
+        raise ValueError(
+            f"{out} holds samples of another recipe, {json.dumps(old.get('recipe'))}; "
+            f"this one is {json.dumps(fresh['recipe'])}: choose another --out or remove the folder"
+        )
+    return fresh | {"datasets": old["datasets"]}
+
+
+def entry(
+    logs: Sequence[Log], counts: Sequence[LogCounts], written: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return a dataset split's entry: what went in, what came out, what was dropped and why.
+
+    Args:
+        logs: Its logs.
+        counts: What became of each.
+        written: Number of samples by file, without ``.json``.
+    """
+    tallies: dict[str, Tally] = {}
+    keyframes_dropped = Counter[str]()
+    for count in counts:
+        keyframes_dropped.update(count.keyframes_dropped)
+        for task, tally in count.tallies.items():
+            tallies.setdefault(task, Tally()).add(tally)
+    together = "".join(inputs(log) for log in logs)
+    return {
+        "logs": len(logs),
+        "logs_failed": {g.id: c.error for g, c in zip(logs, counts, strict=True) if c.error},
+        "input_fingerprint": hashlib.sha256(together.encode()).hexdigest(),
+        "clips": sum(count.clips for count in counts),
+        "keyframes_dropped": dict(sorted(keyframes_dropped.items())),
+        "questions": {task: tally.to_json() for task, tally in sorted(tallies.items())},
+        "files": {f"{name}.json": number for name, number in sorted(written.items())},
+    }
+
+
+def close_manifest(out: Path, manifest: dict[str, Any]) -> None:
+    """Write the registry of every file the manifest lists, and the manifest, last."""
+    manifest["datasets"] = {
+        dataset: dict(sorted(splits.items()))
+        for dataset, splits in sorted(manifest["datasets"].items())
+    }
+    registered = {
+        _registry_name(file): registry_entry(file)
+        for splits in manifest["datasets"].values()
+        for split in splits.values()
+        for file in split["files"]
+        if "/unanswered/" not in file
+    }
+    write_json(out / REGISTRY, dict(sorted(registered.items())))
+    write_json(out / MANIFEST, manifest)
+
+
+def _registry_name(file: str) -> str:
+    """``kitti/q7_train.json`` is registered as ``kitti_q7_train``."""
+    return file.removesuffix(".json").replace("/", "_")
