@@ -29,8 +29,8 @@ def load_samples(
     registry = dataset_dir / REGISTRY
     if not registry.is_file():
         raise FileNotFoundError(
-            f"{registry}: no such file; expected LLaMA-Factory's registry in --dataset_dir, such as "
-            "the --out folder of scripts/data_qa_generate.sh"
+            f"{registry}: no such file; expected LLaMA-Factory's registry in --dataset_dir, "
+            "such as the --out folder of scripts/data_qa_generate.sh"
         )
     entries = read_json(registry)
     if not isinstance(entries, dict):
