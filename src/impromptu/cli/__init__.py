@@ -4,8 +4,9 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 
-from impromptu import __version__, cli, plugins
+from impromptu import cli, plugins
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="impromptu", description="Raw driving logs to scored driving models."
     )
-    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--version", action="version", version=version("impromptu-vla"))
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name in modules if not argv or argv[0] not in modules else [argv[0]]:
         command = plugins.load(cli, modules[name], Command)
