@@ -138,7 +138,7 @@ class Canvas:
     def _outlines(self, corners_m: Floats, colour: Ints, rank: Ints) -> list[_Stroke]:
         """Return strokes of those (n, 4, 3) faces that are in the picture and large enough."""
         before = corners_m[..., 2] > NEAR_M
-        whole: Bools = before.all(axis=1)
+        whole: Bools = np.asarray(before.all(axis=1))
         pixels = self._pixels(np.where(whole[:, None, None], corners_m, 1.0))
         low, high = pixels.min(axis=1), pixels.max(axis=1)
         extent, (least, longest) = high - low, _LEAST_PX
