@@ -21,7 +21,7 @@ from impromptu import datasets, plugins
 from impromptu.datasets import Dataset
 from impromptu.files import atomic_writer, fingerprint, write_json
 from impromptu.manifest import MANIFEST, close_manifest, entry, inputs, key, open_manifest
-from impromptu.part import LogCounts, Recipe, Unit, read_counts, read_rows, write_part
+from impromptu.part import LogCounts, Recipe, Unit, prepare, read_counts, read_rows, write_part
 from impromptu.progress import track
 
 WORK = ".work"
@@ -92,6 +92,7 @@ def generate(
             they are among the result's ``failed`` and in the manifest.
     """
     out, result = out.resolve(), Result()
+    prepare(recipe)
     manifest = open_manifest(out, recipe)
     units = list[Unit]()
     for name in names:

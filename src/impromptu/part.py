@@ -8,7 +8,7 @@ its name only when complete, so a part that exists is a log that is done.
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, Literal
 from PIL import Image, UnidentifiedImageError
 
 from impromptu import datasets, plugins, questions
-from impromptu.clip import Clip, Observation
+from impromptu.clip import Clip
 from impromptu.conversation import Sample
 from impromptu.datasets import Dataset, Dropped, Log, LogError
 from impromptu.files import atomic_writer
@@ -60,6 +60,14 @@ class Tally:
     asked: int = 0
     samples: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
+
+    def count(self, made: Sample | str) -> None:
+        """Take in a sample, or the reason why there is none."""
+        self.asked += 1
+        if isinstance(made, Sample):
+            self.samples += 1
+        else:
+            self.dropped[made] += 1
 
     def add(self, other: "Tally") -> None:
         """Take in another log's tally."""
@@ -154,44 +162,42 @@ def read_rows(part: Path) -> Iterator[tuple[str, str]]:
 def rows(unit: Unit, counts: LogCounts) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (file key, ShareGPT record) of one log and count as it goes."""
     dataset = plugins.load(datasets, unit.dataset, Dataset)
-    asked, preset, wording = _prepared(unit.recipe)
-    counts.tallies = {question.task: Tally() for question in asked}
+    asker = prepare(unit.recipe)
+    counts.tallies = {question.task: Tally() for question in asker.questions}
     for item in dataset.clips(unit.log):
         if isinstance(item, Dropped):
             counts.keyframes_dropped[item.reason] += 1
             continue
         counts.clips += 1
         faults: dict[Path, str] = {}
-        for question in asked:
-            tally = counts.tallies[question.task]
+        for question in asker.questions:
             key = file_key(unit.dataset, question, unit.log.split)
-            for suffix, made in _ask(question, item, preset, dataset, wording):
-                tally.asked += 1
-                if isinstance(made, str):
-                    tally.dropped[made] += 1
-                    continue
-                observation, prompt, answer = made
-                images = [camera.image for camera in observation.cameras]
-                fault = next(filter(None, (_image_fault(image, faults) for image in images)), "")
-                if fault and unit.recipe.missing_images == "drop":
-                    counts.images_missing = True
-                    tally.dropped[fault] += 1
-                    continue
-                tally.samples += 1
-                sample = Sample(
-                    f"{item.id}/{question.task}{suffix}",
-                    tuple(_relative(image, unit.base) for image in images),
-                    prompt,
-                    answer,
-                )
-                yield key, sample.to_sharegpt() | preset.marks
+            for made in _samples(unit, asker, dataset, question, item, faults):
+                counts.tallies[question.task].count(made)
+                if isinstance(made, Sample):
+                    yield key, made.to_sharegpt() | asker.preset.marks
+        counts.images_missing |= any(faults.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A recipe's plugins and sentences, loaded."""
+
+    questions: Sequence[Question]
+    preset: Preset
+    wording: Wording
 
 
 @lru_cache(maxsize=1)
-def _prepared(recipe: Recipe) -> tuple[list[Question], Preset, Wording]:
+def prepare(recipe: Recipe) -> Asker:
+    """Load what a recipe names.
+
+    Raises:
+        KeyError, OSError, ValueError: It names something that is not there or not right.
+    """
     preset = load_preset(recipe.preset)
     asked = [plugins.load(questions, name, Question) for name in recipe.questions]
-    return asked, preset, load_wording(recipe.wording, preset)
+    return Asker(asked, preset, load_wording(recipe.wording, preset))
 
 
 def file_key(dataset: str, question: Question, split: str) -> str:
@@ -202,24 +208,43 @@ def file_key(dataset: str, question: Question, split: str) -> str:
     return f"{folder}/{question.task}_{split}"
 
 
-_Asked = tuple[Observation, str, str]
-
-
-def _ask(
-    question: Question, clip: Clip, preset: Preset, dataset: Dataset, wording: Wording
-) -> Iterator[tuple[str, _Asked | str]]:
-    """Yield, for each sample asked for, its id's suffix and the sample, or why there is none."""
-    for suffix, seen in observe(question, clip, preset, dataset.surround, dataset.forward):
+def _samples(
+    unit: Unit,
+    asker: Asker,
+    dataset: Dataset,
+    question: Question,
+    clip: Clip,
+    faults: dict[Path, str],
+) -> Iterator[Sample | str]:
+    """Yield each sample that one question makes of a clip, or the reason why there is none."""
+    views = dataset.surround, dataset.forward
+    for suffix, seen in observe(question, clip, asker.preset, *views):
         if isinstance(seen, Unanswerable):
-            yield suffix, str(seen)
+            yield str(seen)
+            continue
+        images = [camera.image for camera in seen.cameras]
+        looked_at = images if unit.recipe.missing_images == "drop" else []
+        if fault := next(filter(None, (_image_fault(path, faults) for path in looked_at)), ""):
+            yield fault
             continue
         try:
-            truth = question.truth and question.truth(replace(clip, observation=seen), preset)
+            answer = _answer(question, replace(clip, observation=seen), asker)
         except Unanswerable as reason:
-            yield suffix, str(reason)
+            yield str(reason)
             continue
-        answer = question.write(truth, wording) if question.truth else ""
-        yield suffix, (seen, question.prompt(seen, wording), answer)
+        yield Sample(
+            f"{clip.id}/{question.task}{suffix}",
+            tuple(_relative(image, unit.base) for image in images),
+            question.prompt(seen, asker.wording),
+            answer,
+        )
+
+
+def _answer(question: Question, clip: Clip, asker: Asker) -> str:
+    """Write the true answer; nothing where only a teacher knows it."""
+    if question.truth is None:
+        return ""
+    return question.write(question.truth(clip, asker.preset), asker.wording)
 
 
 def _image_fault(path: Path, known: dict[Path, str]) -> str:
