@@ -4,18 +4,25 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from impromptu import generation, miniature, part, plugins, questions
+from impromptu import datasets, generation, miniature, part, plugins, questions
+from impromptu.clip import Clip
+from impromptu.datasets import Dataset, Dropped, Log
 from impromptu.files import read_json
 from impromptu.generation import WORK, Result, generate, present_datasets
 from impromptu.manifest import MANIFEST
 from impromptu.part import LogCounts, Recipe, Unit
 from impromptu.registry import REGISTRY
 
+LOAD = plugins.load
 RECIPE = Recipe(("meta_action", "trajectory", "scene_description"), missing_images="keep")
 
 
@@ -23,6 +30,11 @@ def _generate(out: Path, recipe: Recipe = RECIPE, **options: Any) -> Result:
     raw = out.parent / "raw"
     options = {"splits": None, "workers": 1} | options
     return generate(raw, out, ["synthetic"], recipe=recipe, **options)
+
+
+def _write_image(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (4, 4)).save(path)
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
@@ -35,8 +47,12 @@ def test_counts_can_be_derived_by_hand(tmp_path: Path) -> None:
     manifest = read_json(tmp_path / "out" / MANIFEST)
     train, test = (manifest["datasets"]["synthetic"][split] for split in ("train", "test"))
     assert (train["logs"], train["clips"], test["clips"]) == (2, 48, 24)
-    q7 = {"asked": 48, "samples": 22, "dropped": {"future_under_5s": 20, "past_under_1.5s": 6}}
-    assert train["questions"]["q7"] == q7
+    assert train["questions"]["q7"] == {
+        "asked": 48,
+        "samples": 22,
+        "samples_with_missing_images": 22,
+        "dropped": {"future_under_5s": 20, "past_under_1.5s": 6},
+    }
     assert result.clips == 72
     for split in (train, test):
         for tally in split["questions"].values():
@@ -73,6 +89,9 @@ def test_two_workers_write_the_same_bytes(tmp_path: Path) -> None:
 def test_a_killed_run_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for log in ("straight", "left_arc", "braking"):
+        for index in range(24):
+            _write_image(tmp_path / f"raw/synthetic/{log}/{index:02d}.png")
     _generate(tmp_path / "whole")
     made: list[str] = []
 
@@ -125,13 +144,51 @@ def test_absent_images_drop_samples_and_are_counted(tmp_path: Path) -> None:
     assert entry["files"] == {}
 
 
-def test_a_file_that_is_no_image_is_dropped(tmp_path: Path) -> None:
-    image = tmp_path / "raw/synthetic/braking/03.png"
-    image.parent.mkdir(parents=True)
-    image.write_text("not a picture")
+def test_files_that_are_no_whole_image_are_dropped(tmp_path: Path) -> None:
+    folder = tmp_path / "raw/synthetic/braking"
+    for index in (3, 4, 5):
+        _write_image(folder / f"{index:02d}.png")
+    (folder / "04.png").write_bytes((folder / "03.png").read_bytes()[:-20])
+    (folder / "05.png").write_text("not a picture")
     _generate(tmp_path / "out", Recipe(("trajectory",)), splits=["test"])
-    entry = read_json(tmp_path / "out" / MANIFEST)["datasets"]["synthetic"]["test"]
-    assert entry["questions"]["q7"]["dropped"]["not_an_image"] == 1
+    q7 = read_json(tmp_path / "out" / MANIFEST)["datasets"]["synthetic"]["test"]["questions"]["q7"]
+    assert q7["samples"] == 1
+    assert (q7["dropped"]["truncated_image"], q7["dropped"]["not_an_image"]) == (1, 1)
+
+
+def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "out/synthetic/mine_train.json"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("[]")
+    _generate(tmp_path / "out")
+    _generate(tmp_path / "out")
+    assert mine.read_text() == "[]"
+    registry = tmp_path / "other" / REGISTRY
+    registry.parent.mkdir()
+    registry.write_text("{}")
+    with pytest.raises(ValueError, match="did not write"):
+        _generate(tmp_path / "other")
+    assert registry.read_text() == "{}"
+
+
+def test_a_fault_that_no_adapter_foresaw_fails_its_log_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthetic = plugins.load(datasets, "synthetic", Dataset)
+
+    def clips(log: Log) -> Iterator[Clip | Dropped]:
+        if log.id == "braking":
+            raise OverflowError("too large")
+        return synthetic.clips(log)
+
+    def load(package: ModuleType, name: str, kind: type) -> object:
+        plugin: object = LOAD(package, name, kind)
+        return replace(plugin, clips=clips) if isinstance(plugin, Dataset) else plugin
+
+    monkeypatch.setattr(plugins, "load", load)
+    result = _generate(tmp_path / "out")
+    assert result.failed == [("synthetic/braking", "braking: too large")]
+    assert result.clips == 48
 
 
 def test_released_records_say_so(tmp_path: Path) -> None:

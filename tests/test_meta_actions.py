@@ -15,7 +15,7 @@ from impromptu.clip import (
     Trajectory,
     Unanswerable,
 )
-from impromptu.geometry import SE2
+from impromptu.geometry import SE2, wrap_rad
 from impromptu.meta_actions import ON_FOOT, STRICT, agent_actions, decide, ego_action, in_body_frame
 
 T_S = 0.5 * np.arange(1, 7)
@@ -226,3 +226,16 @@ def test_an_agent_without_speed_cannot_be_judged() -> None:
     clip = _clip((_car("new", 0.0, None),), {"new": along_x(*[20.0] * 6)}, 10.0)
     with pytest.raises(Unanswerable, match="speed_unknown"):
         agent_actions(clip)
+
+
+@pytest.mark.parametrize("turn_deg", [100, 179, 181, 201, 229, 300])
+@pytest.mark.parametrize("known_yaw", [True, False])
+def test_more_than_half_a_circle_is_still_a_turn_to_that_side(
+    turn_deg: float, known_yaw: bool
+) -> None:
+    future = drive(4.0, np.deg2rad(turn_deg) * FINE_S / 3)
+    # Datasets give headings within half a circle.
+    yaw_rad = wrap_rad(np.deg2rad(turn_deg) * T_S / 3)
+    future = replace(future, yaw_rad=yaw_rad) if known_yaw else without_yaw(future)
+    assert decide(4.0, future).path == "LEFT_TURN"
+    assert decide(4.0, mirrored(future)).path == "RIGHT_TURN"

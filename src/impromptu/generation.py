@@ -112,8 +112,10 @@ def generate(
     done = dict(_work(units, workers))
     for dataset, split, group in _groups(units):
         counts = [done[unit.part] for unit in group]
-        merged = _merge(dataset, split, group, counts, result, out)
-        manifest["datasets"].setdefault(dataset, {})[split] = merged
+        known = manifest["datasets"].setdefault(dataset, {})
+        for file in known.get(split, {}).get("files", ()):
+            (out / file).unlink(missing_ok=True)
+        known[split] = _merge(dataset, group, counts, result, out)
     manifest["datasets_failed"] = {name: why for name, why in result.failed if name in names}
     close_manifest(out, manifest)
     shutil.rmtree(out / WORK)
@@ -195,7 +197,6 @@ def _groups(units: Sequence[Unit]) -> Iterator[tuple[str, str, list[Unit]]]:
 
 def _merge(
     dataset: str,
-    split: str,
     group: Sequence[Unit],
     counts: Sequence[LogCounts],
     result: Result,
@@ -203,8 +204,6 @@ def _merge(
 ) -> dict[str, Any]:
     """Write one dataset split's files from its parts, in log order; return its manifest entry."""
     written = Counter[str]()
-    for old in (*out.glob(f"{dataset}/**/*_{split}.json"), *out.glob(f"{dataset}_*_{split}.json")):
-        old.unlink()
     with ExitStack() as stack:
         files: dict[str, IO[str]] = {}
         for unit in group:

@@ -37,7 +37,7 @@ def open_manifest(out: Path, recipe: Recipe) -> dict[str, Any]:
     """Start a manifest, or go on with the one that is there if it was made the same way.
 
     Raises:
-        ValueError: The folder was made by another recipe.
+        ValueError: The folder was made by another recipe, or by something else.
     """
     fresh: dict[str, Any] = {
         "recipe": key(recipe),
@@ -50,6 +50,10 @@ def open_manifest(out: Path, recipe: Recipe) -> dict[str, Any]:
     }
     path = out / MANIFEST
     if not path.exists():
+        if (out / REGISTRY).exists():
+            raise ValueError(
+                f"{out} holds a {REGISTRY} that this command did not write; choose another --out"
+            )
         return fresh
     old: dict[str, Any] = read_json(path)
     if old.get("recipe") != fresh["recipe"]:

@@ -99,7 +99,8 @@ def _path(steps_m: Floats, yaw_rad: Floats | None, limits: Thresholds) -> PathWo
         turned_rad = float(bent_rad[-1])
     else:
         way_m, bent_rad = _true_to_heading(way_m, course_rad, yaw_rad)
-        turned_rad = float(wrap_rad(yaw_rad[-1]))
+        # Turn by turn: more than half a circle must not come out as a turn to the other side.
+        turned_rad = float(np.unwrap([0.0, *yaw_rad])[-1])
     # The mean radius is the way divided by the change of heading.
     if abs(turned_rad) >= max(limits.turn_rad, np.abs(way_m).sum() / limits.turn_radius_m):
         return "LEFT_TURN" if turned_rad > 0 else "RIGHT_TURN"
@@ -113,7 +114,8 @@ def _bent_rad(way_m: Floats, course_rad: Floats) -> Floats:
     """Return courses relative to the first one; a step too short for a course takes another's."""
     moving = np.flatnonzero(way_m >= _MOVING_SHARE * way_m.mean())
     nearest = moving[np.abs(np.arange(len(way_m))[:, None] - moving).argmin(axis=1)]
-    return wrap_rad(course_rad[nearest] - course_rad[moving[0]])
+    bent_rad: Floats = np.unwrap(course_rad[nearest]) - course_rad[moving[0]]
+    return bent_rad
 
 
 def _true_to_heading(way_m: Floats, course_rad: Floats, yaw_rad: Floats) -> tuple[Floats, Floats]:
@@ -127,7 +129,8 @@ def _true_to_heading(way_m: Floats, course_rad: Floats, yaw_rad: Floats) -> tupl
     reverse = np.abs(slip_rad) > np.pi / 2
     slip_rad = wrap_rad(slip_rad + np.pi * reverse)
     mean_slip_rad = float(way_m @ slip_rad / way_m.sum())
-    return np.where(reverse, -way_m, way_m), wrap_rad(course_rad + np.pi * reverse - mean_slip_rad)
+    free_rad = np.unwrap([0.0, *(course_rad + np.pi * reverse - mean_slip_rad)])[1:]
+    return np.where(reverse, -way_m, way_m), free_rad
 
 
 def _shift_m(way_m: Floats, bent_rad: Floats, turned_rad: float) -> float:
@@ -159,14 +162,17 @@ def agent_actions(clip: Clip) -> dict[int, MetaAction]:
     """Name what each agent of the observation does, by its number, from 1.
 
     Raises:
-        Unanswerable: An agent's speed or future is not known.
+        Unanswerable: An agent's speed is not known, or it is lost before the horizon.
     """
     actions = {}
     for number, agent in enumerate(clip.observation.agents, start=1):
         if agent.velocity_mps is None:
             raise Unanswerable("speed_unknown")
+        known = clip.agent_futures.get(agent.id)
+        if known is None or not covers_s(known, STRICT.horizon_s):
+            raise Unanswerable(f"agent_lost_within_{STRICT.horizon_s:g}s")
         frame = SE2(agent.yaw_rad, agent.center_m[:2])
-        future = in_body_frame(clip.agent_futures[agent.id], frame)
+        future = in_body_frame(known, frame)
         limits = ON_FOOT if agent.kind == "pedestrian" else STRICT
         actions[number] = decide(float(np.linalg.norm(agent.velocity_mps)), future, limits)
     return actions

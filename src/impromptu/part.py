@@ -14,8 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from PIL import Image, UnidentifiedImageError
-
 from impromptu import datasets, plugins, questions
 from impromptu.clip import Clip
 from impromptu.conversation import Sample
@@ -55,35 +53,47 @@ class Unit:
 
 @dataclass(slots=True)
 class Tally:
-    """What one question asked of one log came to: ``asked == samples + dropped``."""
+    """What one question asked of one log came to: ``asked == samples + dropped``.
+
+    Attributes:
+        images_missing: How many of the samples name an image that is absent or broken.
+    """
 
     asked: int = 0
     samples: int = 0
+    images_missing: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
 
-    def count(self, made: Sample | str) -> None:
+    def count(self, made: "_Made | str") -> None:
         """Take in a sample, or the reason why there is none."""
         self.asked += 1
-        if isinstance(made, Sample):
-            self.samples += 1
-        else:
+        if isinstance(made, str):
             self.dropped[made] += 1
+        else:
+            self.samples += 1
+            self.images_missing += bool(made.fault)
 
     def add(self, other: "Tally") -> None:
         """Take in another log's tally."""
         self.asked += other.asked
         self.samples += other.samples
+        self.images_missing += other.images_missing
         self.dropped.update(other.dropped)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object, reasons in alphabetical order."""
-        dropped = dict(sorted(self.dropped.items()))
-        return {"asked": self.asked, "samples": self.samples, "dropped": dropped}
+        return {
+            "asked": self.asked,
+            "samples": self.samples,
+            "samples_with_missing_images": self.images_missing,
+            "dropped": dict(sorted(self.dropped.items())),
+        }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Tally":
         """Read what ``to_json`` wrote."""
-        return cls(value["asked"], value["samples"], Counter(value["dropped"]))
+        missing = value["samples_with_missing_images"]
+        return cls(value["asked"], value["samples"], missing, Counter(value["dropped"]))
 
 
 @dataclass(slots=True)
@@ -129,15 +139,17 @@ class LogCounts:
 def write_part(unit: Unit) -> LogCounts:
     """Work on one log; its part file is there when this returns.
 
-    A log that cannot be read leaves a part that holds nothing but the reason.
+    A log that cannot be read leaves a part that holds nothing but the reason. Adapters raise
+    ``LogError``; what else a log's own values may provoke is that log's failure too, not the run's.
     """
     counts, lines = LogCounts(), list[str]()
     try:
         lines = [
             f"{key}\t{json.dumps(row, ensure_ascii=False)}\n" for key, row in rows(unit, counts)
         ]
-    except (LogError, OSError) as error:
-        counts, lines = LogCounts(error=str(error)), []
+    except (OSError, ValueError, ArithmeticError) as error:
+        kind = "" if isinstance(error, LogError | OSError) else f"{unit.log.source}: "
+        counts, lines = LogCounts(error=f"{kind}{error}"), []
     with atomic_writer(unit.part) as file:
         file.write(json.dumps(counts.to_json()) + "\n")
         file.writelines(lines)
@@ -163,20 +175,29 @@ def rows(unit: Unit, counts: LogCounts) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (file key, ShareGPT record) of one log and count as it goes."""
     dataset = plugins.load(datasets, unit.dataset, Dataset)
     asker = prepare(unit.recipe)
-    counts.tallies = {question.task: Tally() for question in asker.questions}
+    asked = [q for q in asker.questions if not q.only or unit.dataset in q.only]
+    counts.tallies = {question.task: Tally() for question in asked}
     for item in dataset.clips(unit.log):
         if isinstance(item, Dropped):
             counts.keyframes_dropped[item.reason] += 1
             continue
         counts.clips += 1
         faults: dict[Path, str] = {}
-        for question in asker.questions:
+        for question in asked:
             key = file_key(unit.dataset, question, unit.log.split)
             for made in _samples(unit, asker, dataset, question, item, faults):
                 counts.tallies[question.task].count(made)
-                if isinstance(made, Sample):
-                    yield key, made.to_sharegpt() | asker.preset.marks
+                if isinstance(made, _Made):
+                    yield key, made.sample.to_sharegpt() | asker.preset.marks
         counts.images_missing |= any(faults.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A sample, and what is wrong with one of its images; empty if nothing is."""
+
+    sample: Sample
+    fault: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +236,7 @@ def _samples(
     question: Question,
     clip: Clip,
     faults: dict[Path, str],
-) -> Iterator[Sample | str]:
+) -> Iterator[_Made | str]:
     """Yield each sample that one question makes of a clip, or the reason why there is none."""
     views = dataset.surround, dataset.forward
     for suffix, seen in observe(question, clip, asker.preset, *views):
@@ -223,8 +244,8 @@ def _samples(
             yield str(seen)
             continue
         images = [camera.image for camera in seen.cameras]
-        looked_at = images if unit.recipe.missing_images == "drop" else []
-        if fault := next(filter(None, (_image_fault(path, faults) for path in looked_at)), ""):
+        fault = next(filter(None, (_image_fault(path, faults) for path in images)), "")
+        if fault and unit.recipe.missing_images == "drop":
             yield fault
             continue
         try:
@@ -232,12 +253,13 @@ def _samples(
         except Unanswerable as reason:
             yield str(reason)
             continue
-        yield Sample(
+        sample = Sample(
             f"{clip.id}/{question.task}{suffix}",
             tuple(_relative(image, unit.base) for image in images),
             question.prompt(seen, asker.wording),
             answer,
         )
+        yield _Made(sample, fault)
 
 
 def _answer(question: Question, clip: Clip, asker: Asker) -> str:
@@ -247,18 +269,31 @@ def _answer(question: Question, clip: Clip, asker: Asker) -> str:
     return question.write(question.truth(clip, asker.preset), asker.wording)
 
 
+_HEADS_AND_ENDS = ((b"\xff\xd8\xff", b"\xff\xd9"), (b"\x89PNG\r\n\x1a\n", b"IEND"))
+"""How JPEG and PNG files begin, and what stands in their last bytes."""
+
+
 def _image_fault(path: Path, known: dict[Path, str]) -> str:
-    """Say what is wrong with an image file, if anything; only its header is read."""
+    """Say what is wrong with an image file, if anything, from its two ends; nothing is decoded."""
     if path not in known:
-        known[path] = ""
-        try:
-            with Image.open(path):
-                pass
-        except FileNotFoundError:
-            known[path] = "missing_image"
-        except (UnidentifiedImageError, OSError):
-            known[path] = "not_an_image"
+        known[path] = _fault_of(path)
     return known[path]
+
+
+def _fault_of(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 64))
+            tail = file.read()
+    except FileNotFoundError:
+        return "missing_image"
+    except OSError:
+        return "unreadable_image"
+    for begins, ends in _HEADS_AND_ENDS:
+        if head.startswith(begins):
+            return "" if ends in tail else "truncated_image"
+    return "not_an_image"
 
 
 def _relative(path: Path, base: Path) -> str:

@@ -82,5 +82,9 @@ def _asked(question: Question, clip: Clip, wording: Wording) -> Iterator[tuple[s
         if isinstance(seen, Unanswerable):
             continue
         here = replace(clip, observation=seen)
-        answer = question.write(question.truth(here, STRICT), wording) if question.truth else ""
+        try:
+            truth = question.truth and question.truth(here, STRICT)
+        except Unanswerable:
+            continue
+        answer = question.write(truth, wording) if question.truth else ""
         yield question.prompt(seen, wording), answer

@@ -47,7 +47,7 @@ def _forgive_unloadable(loading: ModuleType) -> None:
         except OSError:
             return False
 
-    loading._load_lib = load_if_possible  # type: ignore[attr-defined]
+    loading._load_lib = load_if_possible  # type: ignore[attr-defined]  # a module's attribute
 
 
 _AFTER_IMPORT: dict[str, Callable[[ModuleType], None]] = {

@@ -6,14 +6,13 @@ from math import hypot
 import numpy as np
 
 from impromptu.arrays import Bools, Floats
-from impromptu.clip import Agent, Camera, Clip, covers_s
+from impromptu.clip import Agent, Camera, Clip
 
 FRONT_HALF_ANGLE_RAD = float(np.deg2rad(35.0))
 """Taken for half the field of view of a front camera that has no calibration."""
 
 VULNERABLE_AHEAD_M = 20.0
 MOVING_FRONT_M, MOVING_OTHER_M = 40.0, 20.0
-MOVING_HORIZON_S = 3.0
 _NEAR_M = 0.1
 _CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
 
@@ -92,10 +91,11 @@ def _about_ahead(agents: Sequence[Agent]) -> Bools:
 
 
 def moving(clip: Clip) -> list[Agent]:
-    """Return the agents in the only view of a clip whose next 3 s can be asked about.
+    """Return the agents in the only view of a clip that can be asked about.
 
-    They can move, were seen, have their centre in the image, a known speed, and a known future;
-    they are at most 40 m away in a view that looks forward, 20 m in another.
+    They can move, are seen, have their centre in the image and a known speed; they are at most
+    40 m away in a view that looks forward, 20 m in another. Whether their future is known plays
+    no part: a prompt that leaves out whom the sensors are about to lose would tell the future.
     """
     camera = clip.observation.cameras[0]
     reach_m = MOVING_FRONT_M if camera.view.startswith("FRONT") else MOVING_OTHER_M
@@ -106,8 +106,6 @@ def moving(clip: Clip) -> list[Agent]:
         and agent.observed
         and agent.velocity_mps is not None
         and hypot(*agent.center_m[:2]) <= reach_m
-        and agent.id in clip.agent_futures
-        and covers_s(clip.agent_futures[agent.id], MOVING_HORIZON_S)
     ]
     if not known:
         return []

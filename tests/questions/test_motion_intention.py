@@ -74,14 +74,19 @@ def test_who_is_asked_about(
             _seen(clip, view)
 
 
-def test_an_agent_without_three_known_seconds_is_not(among: Among, make_agent: Make) -> None:
+def test_who_is_lost_before_three_seconds_is_listed_and_has_no_answer(
+    among: Among, make_agent: Make
+) -> None:
+    """Leaving one out would tell whom the sensors are about to lose."""
     clip = among(make_agent("car", "vehicle", 10.0, 0.0), make_agent("bus", "vehicle", 12.0, 0.0))
     car, bus = clip.observation.agents
-    futures = {car.id: clip.agent_futures[car.id][:5], bus.id: clip.agent_futures[bus.id][:6]}
-    seen = _seen(replace(clip, agent_futures=futures))
-    assert [agent.category for agent in seen.agents] == ["bus"]
-    with pytest.raises(Unanswerable, match="no_agent_in_view"):
-        _seen(replace(clip, agent_futures={}))
+    cut = {car.id: clip.agent_futures[car.id][:5], bus.id: clip.agent_futures[bus.id][:6]}
+    for futures in (cut, {}):
+        lost = replace(clip, agent_futures=futures)
+        seen = _seen(lost)
+        assert [agent.category for agent in seen.agents] == ["car", "bus"]
+        with pytest.raises(Unanswerable, match="agent_lost_within_3s"):
+            motion_intention.truth(replace(lost, observation=seen), STRICT)
 
 
 def test_without_calibration_only_the_front_view_is_asked(among: Among, make_agent: Make) -> None:

@@ -104,5 +104,6 @@ def test_ten_waypoints_are_not_six() -> None:
 
 def test_other_datasets_are_not_asked(clip: Clip) -> None:
     other = replace(clip.observation, ego_SE2_planning=None)
-    with pytest.raises(Unanswerable, match="not_nuscenes"):
+    with pytest.raises(Unanswerable, match="no_planning_frame"):
         _seen(replace(clip, observation=other))
+    assert nuscenes_planning.QUESTION.only == ("nuscenes",)

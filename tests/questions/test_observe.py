@@ -119,8 +119,11 @@ def test_clips_that_differ_in_their_future_alone_have_the_same_prompts(
     braking = Trajectory(clip.future.t_s, np.outer(np.sqrt(clip.future.t_s), [3, -1]), np.zeros(10))
     one, other = _world(clip, clip.future, car), _world(clip, braking, car)
     prompts = _prompts(task, one)
-    assert prompts == _prompts(task, other)
     assert prompts
+    assert prompts == _prompts(task, other)
+    lost = {car.id: one.agent_futures[car.id][:2]}
+    for agent_futures in (lost, {}):
+        assert prompts == _prompts(task, replace(one, agent_futures=agent_futures))
 
 
 @pytest.mark.parametrize("task", ["q7", "planning"])

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         return int(args.run(args))
-    except (OSError, ValueError, LookupError, ModuleNotFoundError) as error:
+    except (OSError, ValueError, ArithmeticError, LookupError, ModuleNotFoundError) as error:
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         print(f"error: {text}{notes}", file=sys.stderr)

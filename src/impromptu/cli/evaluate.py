@@ -39,7 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Score, save, show; return 1 where samples have no prediction."""
+    """Score, save, show; return 1 where samples of a scored file have no prediction.
+
+    True files without a file of predictions are named, and are no failure.
+    """
     if args.per_sample and (args.protocol == "released" or args.gt.is_dir()):
         raise ValueError("--per_sample goes with two files and the strict protocol")
     pairs, unpredicted = _pairs(args.gt, args.pred, args.task)

@@ -38,8 +38,9 @@ class Question:
         read: Text as an answer; raises ``AnswerError``.
         metrics: Names of the metrics that compare two answers.
         narrow: What of a clip, whose cameras are already those of ``views``, this question shows;
-            raises ``Unanswerable``. The one place where a question may look at the future: to
-            choose the agents it asks about, or to tell a decision whose reason it asks for.
+            raises ``Unanswerable``. The one place where a question may look at the future, which
+            under ``strict`` one does: q3 tells the decision whose reason it asks for.
+        only: The datasets it is asked of; empty for all.
     """
 
     task: str
@@ -52,6 +53,7 @@ class Question:
     read: Callable[[str], Any]
     metrics: tuple[str, ...]
     narrow: Callable[[Clip, Preset], Observation] = _all_of_it
+    only: tuple[str, ...] = ()
 
 
 def observe(

@@ -57,7 +57,7 @@ def _tracked(ego: Trajectory, ego_SE2_planning: SE2 | None) -> Trajectory:
     ego's, the tracked frame's pose is ``S^-1 E S``.
     """
     if ego_SE2_planning is None:
-        raise Unanswerable("not_nuscenes")
+        raise Unanswerable("no_planning_frame")
     if ego.yaw_rad is None:
         raise Unanswerable("heading_unknown")
     cos, sin = np.cos(ego.yaw_rad), np.sin(ego.yaw_rad)
@@ -79,4 +79,5 @@ QUESTION = Question(
     read=read,
     metrics=("l2_stp3", "l2_uniad", "ade_fde"),
     narrow=narrow,
+    only=("nuscenes",),
 )
