@@ -92,6 +92,14 @@ class Camera:
     intrinsics_px: Floats | None = None
     ego_SE3_camera: SE3 | None = None
 
+    def __post_init__(self) -> None:
+        """Check shapes and values."""
+        if self.size_px is not None and not all(side > 0 for side in self.size_px):
+            raise ValueError(f"Camera.size_px: expected a width and height > 0, got {self.size_px}")
+        if self.intrinsics_px is not None:
+            intrinsics_px = floats(self.intrinsics_px, 3, 3, name="Camera.intrinsics_px")
+            object.__setattr__(self, "intrinsics_px", intrinsics_px)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EgoStatus:

@@ -13,6 +13,11 @@ from scipy.spatial.transform import Rotation
 from impromptu.arrays import Bools, Floats, Ints
 from impromptu.geometry import SE3, are_unit, rotations
 
+MAX_POSITION_M = 1e8
+"""No map's origin is further away: the earth is 4e7 m around."""
+MAX_SPEED_MPS, MAX_JUMP_M = 150.0, 20.0
+"""No car is faster; between two poses its place may be corrected by so much besides."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Poses:
@@ -168,12 +173,15 @@ def _turns(rotations: Floats, interval_ns: Ints) -> tuple[Floats, Floats]:
     return angle_rad, cross
 
 
-def poses(quat_wxyz_xyz: Floats) -> Poses:
+def poses(quat_wxyz_xyz: Floats, within_m: float = MAX_POSITION_M) -> Poses:
     """Turn (..., 7) rows qw, qx, qy, qz, x, y, z into poses.
 
-    A row that is not finite or whose quaternion is not of unit length is not valid.
+    A row is not valid that has a number which is not finite, a quaternion not of unit length, or
+    a coordinate of ``within_m`` or more.
     """
-    valid = are_unit(quat_wxyz_xyz[..., :4]) & np.isfinite(quat_wxyz_xyz[..., 4:]).all(axis=-1)
+    with np.errstate(over="ignore"):
+        unit = are_unit(quat_wxyz_xyz[..., :4])
+    valid = unit & (np.abs(quat_wxyz_xyz[..., 4:]) < within_m).all(axis=-1)
     rows = np.where(valid[..., None], quat_wxyz_xyz, [1.0, 0, 0, 0, 0, 0, 0])
     return Poses(rotations(rows[..., :4]), rows[..., 4:], valid)
 
@@ -181,26 +189,50 @@ def poses(quat_wxyz_xyz: Floats) -> Poses:
 def pose_track(
     timestamps_ns: Ints, rows: Poses, name: str, *, max_gap_ns: int, edge_ns: int = 0
 ) -> PoseTrack:
-    """Make a track of (n,) poses in any order: those not valid are left out.
+    """Make the track of a car from (n,) poses in any order: those not valid are left out.
 
     Raises:
-        ValueError: No pose is valid, or two of one stamp disagree; the message begins with
-            ``name``. Of two that agree one is kept.
+        ValueError: No pose is valid, two of one stamp disagree, or a position is too far away or
+            too far from the one before; the message begins with ``name``. Of two equal poses of
+            one stamp one is kept.
     """
     order = np.argsort(timestamps_ns, kind="stable")
     order = order[rows.valid[order]]
     if not order.size:
         raise ValueError(f"{name}: {len(timestamps_ns)} poses, none usable; download it again")
     stamps, body = timestamps_ns[order], rows[order]
-    again = np.diff(stamps) == 0
+    if (far := np.flatnonzero((np.abs(body.translations_m) >= MAX_POSITION_M).any(axis=-1))).size:
+        raise ValueError(
+            f"{name}: row {order[far[0]] + 1}, {stamps[far[0]]} ns: position "
+            f"{body.translations_m[far[0]].tolist()} m; expected less than {MAX_POSITION_M:g} m: "
+            "download it again"
+        )
+    kept = _first_of_each_stamp(stamps, body, order, name)
+    stamps, body, order = stamps[kept], body[kept], order[kept]
+    _no_jump(stamps, body, order, name)
+    return PoseTrack(stamps, body.rotations, body.translations_m, max_gap_ns, edge_ns)
+
+
+def _first_of_each_stamp(stamps_ns: Ints, body: Poses, order: Ints, name: str) -> Bools:
+    again = np.diff(stamps_ns) == 0
     moved = np.diff(body.translations_m, axis=0).any(axis=-1)
     turned = np.diff(body.rotations, axis=0).any(axis=(-1, -2))
     if (clash := np.flatnonzero(again & (moved | turned))).size:
         first, second = sorted(order[clash[0] : clash[0] + 2] + 1)
         raise ValueError(
-            f"{name}: rows {first} and {second} have one stamp, {stamps[clash[0]]} ns, and "
+            f"{name}: rows {first} and {second} have one stamp, {stamps_ns[clash[0]]} ns, and "
             "different poses; expected one pose a stamp: download it again"
         )
-    kept = np.append(True, ~again)
-    stamps, body = stamps[kept], body[kept]
-    return PoseTrack(stamps, body.rotations, body.translations_m, max_gap_ns, edge_ns)
+    return np.append(True, ~again)
+
+
+def _no_jump(stamps_ns: Ints, body: Poses, order: Ints, name: str) -> None:
+    step_m = np.linalg.norm(np.diff(body.translations_m, axis=0), axis=-1)
+    limit_m = MAX_JUMP_M + MAX_SPEED_MPS * np.diff(stamps_ns) / 1e9
+    if (jump := np.flatnonzero(step_m > limit_m)).size:
+        at = jump[0]
+        raise ValueError(
+            f"{name}: from row {order[at] + 1} to row {order[at + 1] + 1} the position jumps by "
+            f"{step_m[at]:.0f} m in {(stamps_ns[at + 1] - stamps_ns[at]) / 1e9:.3f} s; expected "
+            f"at most {limit_m[at]:.0f} m: download it again, or take the log away"
+        )

@@ -1,12 +1,13 @@
 """From the boxes of a whole log to the agents around each present, and their futures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from impromptu.arrays import Bools, Floats, Ints
-from impromptu.clip import Agent, Kind, Trajectory
+from impromptu.clip import Agent, Trajectory
+from impromptu.datasets._boxes import Boxes
 from impromptu.geometry import yaws_rad
 from impromptu.poses import Poses, PoseTrack
 from impromptu.sampling import FUTURE_STEPS, FUTURE_T_S, STEP_NS
@@ -15,44 +16,6 @@ REACH_M = 80.0
 """Agents further from the ego than this are left out."""
 NEVER_NS = -1
 """Stands for a stamp where there is none."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Boxes:
-    """All boxes of a log, one a row, in the world frame of the ego's poses.
-
-    Attributes:
-        timestamps_ns: (n,).
-        ids: The track each box belongs to.
-        categories: The dataset's words, as people read them.
-        kinds: Ours.
-        rotations: (n, 3, 3) box (x forward, z up) to world.
-        centers_m: (n, 3).
-        sizes_m: (n, 3) length, width, height.
-        observed: (n,) whether the sensors saw it.
-    """
-
-    timestamps_ns: Ints
-    ids: Sequence[str]
-    categories: Sequence[str]
-    kinds: Sequence[Kind]
-    rotations: Floats
-    centers_m: Floats
-    sizes_m: Floats
-    observed: Bools
-
-    def rows(self, order: Ints) -> "Boxes":
-        """Return some rows in the order asked for."""
-        return Boxes(
-            self.timestamps_ns[order],
-            [self.ids[row] for row in order],
-            [self.categories[row] for row in order],
-            [self.kinds[row] for row in order],
-            self.rotations[order],
-            self.centers_m[order],
-            self.sizes_m[order],
-            self.observed[order],
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,12 +74,19 @@ class Surroundings:
 
 
 def surroundings(
-    boxes: Boxes, anchors_ns: Ints, seen_ns: Ints, present: Poses, *, max_gap_ns: int, edge_ns: int
+    boxes: Boxes,
+    anchors_ns: Ints,
+    seen_ns: Ints,
+    present: Poses,
+    *,
+    max_gap_ns: int,
+    edge_ns: int = 0,
+    lookback_ns: int = 0,
 ) -> Surroundings:
     """Find the agents around all presents of a log at once.
 
     Args:
-        boxes: All boxes of the log, in any order.
+        boxes: All boxes of the log, one a track and stamp, in any order.
         anchors_ns: (n,) presents.
         seen_ns: (n,) stamp of the boxes that count as each present's; never later than it, so
             that nothing from after the present is in an agent's place or velocity. An older box
@@ -124,24 +94,20 @@ def surroundings(
         present: (n,) ``world_SE3_ego``.
         max_gap_ns: A track is not known between boxes further apart, and has no velocity there.
         edge_ns: How far a track is continued beyond its last box.
+        lookback_ns: A velocity is over this time; over less where the track is younger, and never
+            over less than the step from the box before.
     """
-    bodies = np.unique(np.array(boxes.ids, dtype=np.str_), return_inverse=True)[1]
-    order = np.lexsort([boxes.timestamps_ns, bodies])
-    boxes, bodies = boxes.rows(order), bodies[order]
+    order, bodies = boxes.order()
+    boxes = boxes.rows(order)
     track = PoseTrack(
         boxes.timestamps_ns, boxes.rotations, boxes.centers_m, max_gap_ns, edge_ns, bodies
     )
+    velocity = _velocities(track, lookback_ns)
     anchor, row = _pairs(boxes.timestamps_ns, seen_ns)
-    base, velocity = present[anchor], _velocities(track)[row]
-    age_s = (anchors_ns[anchor] - boxes.timestamps_ns[row]) / 1e9
-    # A box without a velocity has been seen once; it stays where it was seen.
-    moved_m = np.nan_to_num(velocity) * age_s[:, None]
-    box = Poses(boxes.rotations[row], boxes.centers_m[row] + moved_m, base.valid)
-    now = box.seen_from(base)
-    distance_m = np.linalg.norm(now.translations_m[:, :2], axis=-1)
-    near = np.lexsort([distance_m, anchor])
-    near = near[(distance_m <= REACH_M)[near] & base.valid[near]]
-    anchor, row, base, now = anchor[near], row[near], base[near], now[near]
+    now = _moved_on(boxes, velocity, row, anchors_ns[anchor]).seen_from(present[anchor])
+    near = _near(now, anchor)
+    anchor, row, now = anchor[near], row[near], now[near]
+    base = present[anchor]
     times_ns = anchors_ns[anchor][:, None] + STEP_NS * np.arange(1, FUTURE_STEPS + 1)
     body, seen = bodies[row][:, None], boxes.timestamps_ns[row][:, None]
     future = track.at(times_ns, body)
@@ -152,11 +118,26 @@ def surroundings(
         starts=np.searchsorted(anchor, np.arange(len(anchors_ns) + 1)),
         centers_m=now.translations_m,
         yaw_rad=yaws_rad(now.rotations),
-        velocity_mps=(np.swapaxes(base.rotations, -1, -2) @ velocity[near][..., None])[:, :2, 0],
+        velocity_mps=(np.swapaxes(base.rotations, -1, -2) @ velocity[row][..., None])[:, :2, 0],
         future_xy_m=ahead.translations_m[..., :2],
         future_yaw_rad=yaws_rad(ahead.rotations),
         future_steps=(future.valid & track.unbroken(times_ns, seen, body)).sum(axis=1),
     )
+
+
+def _moved_on(boxes: Boxes, velocity_mps: Floats, row: Ints, times_ns: Ints) -> Poses:
+    """Move boxes on to a time each; one seen once has no velocity, and stays where it was seen."""
+    age_s = (times_ns - boxes.timestamps_ns[row]) / 1e9
+    moved_m = np.nan_to_num(velocity_mps[row]) * age_s[:, None]
+    return Poses(boxes.rotations[row], boxes.centers_m[row] + moved_m, np.ones(len(row), bool))
+
+
+def _near(now: Poses, anchor: Ints) -> Ints:
+    """Return which agents are within reach of a valid present: by present, nearest first."""
+    distance_m = np.linalg.norm(now.translations_m[:, :2], axis=-1)
+    order = np.lexsort([distance_m, anchor])
+    near: Ints = order[((distance_m <= REACH_M) & now.valid)[order]]
+    return near
 
 
 def _pairs(timestamps_ns: Ints, seen_ns: Ints) -> tuple[Ints, Ints]:
@@ -169,11 +150,20 @@ def _pairs(timestamps_ns: Ints, seen_ns: Ints) -> tuple[Ints, Ints]:
     return anchor, by_time[np.repeat(first, count) + within]
 
 
-def _velocities(track: PoseTrack) -> Floats:
-    """Difference each pose with the one before of its body: (n, 3) m/s in the world, or NaN."""
-    gap_ns = np.diff(track.timestamps_ns)
-    known = (np.diff(track.bodies) == 0) & (gap_ns <= track.max_gap_ns)
-    step_m = np.diff(track.translations_m, axis=0)
+def _velocities(track: PoseTrack, lookback_ns: int) -> Floats:
+    """Difference each pose with an earlier one of its body: (n, 3) m/s in the world, or NaN.
+
+    Boxes drawn 0.1 s apart jitter by centimetres, which a step of 0.1 s turns into metres a
+    second; over a longer time they do so less.
+    """
+    stamps_ns, rows = track.timestamps_ns, np.arange(len(track.timestamps_ns))
+    breaks = (np.diff(track.bodies) != 0) | (np.diff(stamps_ns) > track.max_gap_ns)
+    run = np.append(0, np.cumsum(breaks))
+    first = np.searchsorted(run, run)
+    later = np.flatnonzero(first < rows)
+    oldest_ns, before_ns = stamps_ns[first[later]], stamps_ns[later - 1]
+    since_ns = np.clip(stamps_ns[later] - lookback_ns, oldest_ns, before_ns)
+    step_m = track.translations_m[later] - track.at(since_ns, track.bodies[later]).translations_m
     velocity = np.full_like(track.translations_m, np.nan)
-    velocity[1:][known] = step_m[known] / (gap_ns[known, None] / 1e9)
+    velocity[later] = step_m / ((stamps_ns[later] - since_ns)[:, None] / 1e9)
     return velocity

@@ -1,13 +1,14 @@
-"""All that the clips of one log are made from, and one clip of it."""
+"""All that the clips of one log are made from, its ego's track first, and one clip of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from impromptu.arrays import Floats, Ints
 from impromptu.clip import Camera, Clip, Observation
-from impromptu.datasets import Log
+from impromptu.datasets import Log, LogError
 from impromptu.datasets._agents import Surroundings
 from impromptu.geometry import SE2
+from impromptu.poses import Poses, PoseTrack, pose_track
 from impromptu.sampling import Windows
 
 
@@ -55,3 +56,17 @@ class Drive:
             future=self.ego.future(index),
             agent_futures=around.futures(index) if around else {},
         )
+
+
+def ego_track(
+    timestamps_ns: Ints, rows: Poses, name: str, *, max_gap_ns: int, edge_ns: int = 0
+) -> PoseTrack:
+    """Make the ego's track, as ``pose_track`` does.
+
+    Raises:
+        LogError: The poses do not make one.
+    """
+    try:
+        return pose_track(timestamps_ns, rows, name, max_gap_ns=max_gap_ns, edge_ns=edge_ns)
+    except ValueError as error:
+        raise LogError(str(error)) from error

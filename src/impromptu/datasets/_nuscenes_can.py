@@ -9,7 +9,7 @@ import numpy as np
 from impromptu.arrays import Floats, Ints
 from impromptu.datasets import LogError
 from impromptu.files import read_json
-from impromptu.sampling import Signal
+from impromptu.sampling import LOGGED_LIMIT, Signal
 
 MAX_AGE_NS = 150_000_000
 """Messages come at 50 Hz (pose) and 100 Hz (steering), in some copies at 10 Hz."""
@@ -59,7 +59,7 @@ def _values(
         stamps, values = np.empty(len(messages), np.int64), []
         for number, message in enumerate(messages, start=1):
             stamps[number - 1] = 1000 * int(message["utime"])
-            values.append([float(value) for value in pick(message)])
+            values.append([_plausible(float(value)) for value in pick(message)])
         order = np.argsort(stamps, kind="stable")
         table = np.array(values)[order] if values else None
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -68,3 +68,14 @@ def _values(
             f"{fields}: unpack the CAN bus expansion again, or take this file away"
         ) from error
     return None if table is None else Signal(stamps[order], table, MAX_AGE_NS).at(times_ns)
+
+
+def _plausible(value: float) -> float:
+    """Return a number that may have been measured.
+
+    Raises:
+        ValueError: It is not finite or beyond any car's.
+    """
+    if not abs(value) <= LOGGED_LIMIT:
+        raise ValueError(f"{value} is beyond {LOGGED_LIMIT:g} m/s, m/s2 or rad")
+    return value

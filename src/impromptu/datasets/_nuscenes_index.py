@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ TABLES = (
     "sample_data",
     "ego_pose",
     "category",
+    "attribute",
     "instance",
     "sample_annotation",
 )
-_LAYOUT = 1
+_LAYOUT = 2
 """Raised with every change of the schema, so that an older index is not taken for a current one."""
 _SCHEMA = """
 CREATE TABLE calibration (token TEXT PRIMARY KEY, channel TEXT, intrinsics TEXT,
@@ -39,7 +40,7 @@ CREATE INDEX capture_pose ON capture (pose);
 CREATE TABLE category (token TEXT PRIMARY KEY, name TEXT);
 CREATE TABLE instance (token TEXT PRIMARY KEY, category TEXT);
 CREATE TABLE box (token TEXT PRIMARY KEY, sample TEXT, instance TEXT, visibility TEXT,
-    points INTEGER, length REAL, width REAL, height REAL,
+    attributes TEXT, points INTEGER, length REAL, width REAL, height REAL,
     qw REAL, qx REAL, qy REAL, qz REAL, x REAL, y REAL, z REAL);
 """
 _BY_SCENE = """
@@ -56,7 +57,7 @@ _STORE = {
     "ego_pose": "UPDATE capture SET qw=?, qx=?, qy=?, qz=?, x=?, y=?, z=? WHERE pose=?",
     "category": "INSERT OR IGNORE INTO category VALUES (?,?)",
     "instance": "INSERT OR IGNORE INTO instance VALUES (?,?)",
-    "sample_annotation": "INSERT OR IGNORE INTO box VALUES (?,?,?,?, ?, ?,?,?, ?,?,?,?, ?,?,?)",
+    "sample_annotation": "INSERT OR IGNORE INTO box VALUES (?,?,?,?,?, ?, ?,?,?, ?,?,?,?, ?,?,?)",
 }
 
 SCENES = "SELECT name FROM scene ORDER BY name"
@@ -73,15 +74,13 @@ JOIN calibration AS k ON k.token = c.calibration WHERE scene.name = :scene"""
 CALIBRATION, EGO_POSE = slice(8, 15), slice(15, 22)
 """Where the row of a capture has them, each as qw, qx, qy, qz, x, y, z."""
 BOXES = """
-SELECT sample.timestamp_us, b.instance, category.name, b.visibility, b.points,
+SELECT sample.timestamp_us, b.token, b.instance, category.name, b.visibility, b.attributes, b.points,
     b.length, b.width, b.height, b.qw, b.qx, b.qy, b.qz, b.x, b.y, b.z
 FROM scene JOIN sample ON sample.scene = scene.token JOIN box AS b ON b.sample = sample.token
 JOIN instance ON instance.token = b.instance JOIN category ON category.token = instance.category
 WHERE scene.name = :scene"""
 """A scene's boxes in the world."""
-BOX_NUMBERS = slice(5, 15)
-"""Where the row of a box has length, width, height, qw, qx, qy, qz, x, y, z."""
-BOX_NUMBERS = slice(5, 15)
+BOX_NUMBERS = slice(7, 17)
 """Where the row of a box has length, width, height, qw, qx, qy, qz, x, y, z."""
 
 Row = dict[str, Any]
@@ -131,6 +130,8 @@ def _build(folders: list[Path], target: Path) -> None:
 def _add(db: sqlite3.Connection, folder: Path) -> None:
     sensors = _rows(folder / "sensor.json", lambda row: (row["token"], row["channel"]))
     channels: dict[str, str] = dict(sensors)
+    named = _rows(folder / "attribute.json", lambda row: (row["token"], row["name"]))
+    attributes: dict[str, str] = dict(named)
     used: dict[str, str] = {}
 
     def calibration(row: Row) -> Values:
@@ -154,7 +155,7 @@ def _add(db: sqlite3.Connection, folder: Path) -> None:
         "ego_pose": lambda row: (*_pose(row), row["token"]),
         "category": lambda row: (row["token"], row["name"]),
         "instance": lambda row: (row["token"], row["category_token"]),
-        "sample_annotation": _box,
+        "sample_annotation": lambda row: _box(row, attributes),
     }
     for table, reader in readers.items():
         db.executemany(_STORE[table], _rows(folder / f"{table}.json", reader))
@@ -182,12 +183,14 @@ def _pose(row: Row) -> Values:
     return qw, qx, qy, qz, x, y, z
 
 
-def _box(row: Row) -> Values:
+def _box(row: Row, attributes: Mapping[str, str]) -> Values:
     width, length, height = map(float, row["size"])
     points = int(row["num_lidar_pts"]) + int(row["num_radar_pts"])
     tokens = row["token"], row["sample_token"], row["instance_token"]
-    # Older tables leave the visibility of some boxes empty.
-    return *tokens, row.get("visibility_token") or "", points, length, width, height, *_pose(row)
+    # Older tables leave the visibility and the attributes of some boxes empty.
+    visibility = row.get("visibility_token") or ""
+    words = " ".join(attributes[token] for token in row.get("attribute_tokens") or ())
+    return *tokens, visibility, words, points, length, width, height, *_pose(row)
 
 
 def query(path: Path, what: str, scene: str = "") -> list[sqlite3.Row]:
@@ -198,7 +201,6 @@ def query(path: Path, what: str, scene: str = "") -> list[sqlite3.Row]:
     """
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
-            db.row_factory = sqlite3.Row
             db.row_factory = sqlite3.Row
             return db.execute(what, {"scene": scene}).fetchall()
     except sqlite3.Error as error:

@@ -1,0 +1,86 @@
+"""All boxes of a log as its dataset gives them, checked to be one a track and stamp."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from impromptu.arrays import Bools, Floats, Ints
+from impromptu.clip import Kind
+from impromptu.datasets import LogError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Boxes:
+    """All boxes of a log, one a row, in the world frame of the ego's poses.
+
+    Attributes:
+        timestamps_ns: (n,).
+        ids: The track each box belongs to.
+        categories: The dataset's words, as people read them.
+        kinds: Ours.
+        rotations: (n, 3, 3) box (x forward, z up) to world.
+        centers_m: (n, 3).
+        sizes_m: (n, 3) length, width, height.
+        observed: (n,) whether the sensors saw it.
+    """
+
+    timestamps_ns: Ints
+    ids: Sequence[str]
+    categories: Sequence[str]
+    kinds: Sequence[Kind]
+    rotations: Floats
+    centers_m: Floats
+    sizes_m: Floats
+    observed: Bools
+
+    def rows(self, order: Ints) -> "Boxes":
+        """Return some rows in the order asked for."""
+        return Boxes(
+            self.timestamps_ns[order],
+            [self.ids[row] for row in order],
+            [self.categories[row] for row in order],
+            [self.kinds[row] for row in order],
+            self.rotations[order],
+            self.centers_m[order],
+            self.sizes_m[order],
+            self.observed[order],
+        )
+
+    def order(self) -> tuple[Ints, Ints]:
+        """Return the rows by track and then by stamp, and the track of each, numbered from 0."""
+        tracks = np.unique(np.array(self.ids, dtype=np.str_), return_inverse=True)[1]
+        rows = np.lexsort([self.timestamps_ns, tracks])
+        return rows, tracks[rows]
+
+
+def distinct(boxes: Boxes, source: str, names: Sequence[str]) -> Boxes:
+    """Leave out boxes that only repeat another of their track and stamp.
+
+    Args:
+        boxes: In any order.
+        source: The file they are from.
+        names: What to call each box in an error: its row or token in that file.
+
+    Raises:
+        LogError: Two boxes of one track and stamp disagree.
+    """
+    order, tracks = boxes.order()
+    again = (np.diff(tracks) == 0) & (np.diff(boxes.timestamps_ns[order]) == 0)
+    for at in np.flatnonzero(again):
+        first, second = sorted(order[at : at + 2].tolist())
+        if not _same(boxes, first, second):
+            raise LogError(
+                f"{source}: {names[first]} and {names[second]}: two different boxes of track "
+                f"{boxes.ids[first]} at {boxes.timestamps_ns[first]} ns; expected one box a track "
+                "and stamp: download the file again, or take one of the two out"
+            )
+    return boxes.rows(np.sort(order[np.append(True, ~again)[: len(order)]]))
+
+
+def _same(boxes: Boxes, first: int, second: int) -> bool:
+    texts = boxes.categories, boxes.kinds
+    arrays = boxes.rotations, boxes.centers_m, boxes.sizes_m, boxes.observed
+    return all(text[first] == text[second] for text in texts) and all(
+        np.array_equal(array[first], array[second]) for array in arrays
+    )

@@ -1,0 +1,29 @@
+"""The demo, as a user of the installed package runs it: anywhere, without training."""
+
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from impromptu.files import read_json
+
+
+@pytest.mark.slow
+def test_the_demo_runs_in_an_empty_folder_and_ends_with_a_report(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "impromptu", "demo"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "report: build/demo/report/report.html\n"
+    page = (tmp_path / "build/demo/report/report.html").read_text()
+    HTMLParser().feed(page)
+    assert "constant velocity" in page
+    scores = tmp_path / "build/demo/predictions/echo/scores.json"
+    for result in read_json(scores)["results"]:
+        assert result["asked"] == result["read"] > 0
+        for metric in result["metrics"].values():
+            perfect = 1.0 if metric["higher_is_better"] else 0.0
+            for figure, value in metric["figures"].items():
+                if metric["units"][figure] != "count" and value is not None:
+                    assert value == (0.0 if figure == "miss_rate" else perfect), figure
