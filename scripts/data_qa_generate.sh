@@ -6,5 +6,8 @@
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 impromptu="$root/.venv/bin/impromptu"
-[ -x "$impromptu" ] || impromptu=impromptu
+[ -x "$impromptu" ] || impromptu="$(command -v impromptu)" || {
+  echo "error: impromptu is not installed; run 'make setup' in $root first" >&2
+  exit 2
+}
 exec "$impromptu" generate --recipe "$root/data_qa_generate/recipe.yaml" "$@"
