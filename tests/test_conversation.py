@@ -17,7 +17,8 @@ def test_markers_must_match_images() -> None:
     ("record", "text"),
     [
         ({"id": "a", "images": "x.jpg", "messages": []}, "'images' must be a list"),
-        ({"id": "a", "images": []}, "'messages' must be user, assistant"),
+        ({"id": "a", "images": []}, "'messages' must be a list of objects, got None"),
+        ({"id": "a", "messages": ["x"]}, r"'messages' must be a list of objects, got \['x'\]"),
         ({"id": "a", "messages": [{"role": "user", "content": "?"}]}, r"got \['user'\]"),
         (
             {"id": "a", "messages": [{"role": "user"}, {"role": "assistant", "content": ""}]},

@@ -130,6 +130,21 @@ def test_a_killed_run_binds_the_folder_to_its_recipe(
         _generate(tmp_path / "out", Recipe(("trajectory",), preset="released"))
 
 
+def test_two_runs_do_not_write_one_folder_at_once(tmp_path: Path) -> None:
+    with generation._alone(tmp_path / "out" / WORK):
+        with pytest.raises(ValueError, match="another run is writing"):
+            _generate(tmp_path / "out")
+    _generate(tmp_path / "out")
+
+
+def test_a_refused_wording_does_not_bind_the_folder(tmp_path: Path) -> None:
+    wording = tmp_path / "words.yaml"
+    wording.write_text("q99: {prompt: hi}")
+    with pytest.raises(ValueError, match="q99"):
+        _generate(tmp_path / "out", Recipe(("trajectory",), wording=wording))
+    _generate(tmp_path / "out")
+
+
 def test_a_second_split_joins_the_first(tmp_path: Path) -> None:
     _generate(tmp_path / "all")
     _generate(tmp_path / "out", splits=["train"])

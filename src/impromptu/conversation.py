@@ -46,8 +46,9 @@ class Sample:
         messages, images = record.get("messages"), record.get("images", [])
         if not isinstance(images, list) or not all(isinstance(path, str) for path in images):
             raise ValueError(f"{name}: 'images' must be a list of paths, got {images!r:.80}")
-        roles = [m.get("role") for m in messages] if isinstance(messages, list) else messages
-        if not isinstance(messages, list) or roles != ["user", "assistant"]:
+        if not isinstance(messages, list) or not all(isinstance(m, Mapping) for m in messages):
+            raise ValueError(f"{name}: 'messages' must be a list of objects, got {messages!r:.80}")
+        if (roles := [message.get("role") for message in messages]) != ["user", "assistant"]:
             raise ValueError(f"{name}: 'messages' must be user, assistant; got {roles!r:.80}")
         prompt, answer = (message.get("content") for message in messages)
         if not isinstance(prompt, str) or not isinstance(answer, str):

@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
+import yaml
+
 
 @contextmanager
 def atomic_writer(path: Path) -> Iterator[IO[str]]:
@@ -68,6 +70,22 @@ def read_json(path: Path) -> Any:
         ) from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected UTF-8 text, byte {error.start} is not") from error
+
+
+def read_yaml_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML (or JSON) file that maps names to values; an empty one maps none.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not YAML, or something else than a mapping; the message names the file.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not valid YAML or JSON: {error}") from error
+    if not isinstance(tree, dict | None):
+        raise ValueError(f"{path}: expected a mapping of names to values, got {tree!r:.80}")
+    return tree or {}
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, Any]]:

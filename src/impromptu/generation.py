@@ -1,5 +1,6 @@
 """Generate sample files from raw logs: in parallel, resumable, every loss in the manifest."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -8,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing import get_context, parent_process
@@ -91,14 +92,45 @@ def generate(
         FileNotFoundError, ValueError: No log can be read. Where only some datasets cannot be,
             they are among the result's ``failed`` and in the manifest.
     """
-    out, result = out.resolve(), Result()
+    with _alone(out.resolve() / WORK):
+        return _generate(data_raw, out.resolve(), names, splits, recipe, workers, base)
+
+
+@contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """Hold a folder for one run at a time; a killed run lets go of it."""
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"{work.parent}: another run is writing here; wait for it or choose another --out"
+            ) from error
+        try:
+            yield
+        finally:
+            (work / "lock").unlink(missing_ok=True)
+            with suppress(OSError):  # finished logs stay for the next run
+                work.rmdir()
+
+
+def _generate(
+    data_raw: Path,
+    out: Path,
+    names: Sequence[str],
+    splits: Sequence[str] | None,
+    recipe: Recipe,
+    workers: int,
+    base: Path | None,
+) -> Result:
+    result = Result()
     prepare(recipe)
     manifest = open_manifest(out, recipe)
     units = list[Unit]()
     for name in names:
         try:
-            base_folder = (base or out).resolve()
-            units += _units(name, data_raw.resolve(), out, splits, recipe, base_folder)
+            units += _units(name, data_raw.resolve(), out, splits, recipe, (base or out).resolve())
         except (OSError, ValueError) as error:
             if len(names) == 1:
                 raise

@@ -55,7 +55,9 @@ def open_manifest(out: Path, recipe: Recipe) -> dict[str, Any]:
                 f"{out} holds a {REGISTRY} that this command did not write; choose another --out"
             )
         return fresh
-    old: dict[str, Any] = read_json(path)
+    old = read_json(path)
+    if not isinstance(old, dict) or not isinstance(old.get("datasets"), dict):
+        raise ValueError(f"{path}: not a manifest that this command wrote; choose another --out")
     if old.get("recipe") != fresh["recipe"]:
         raise ValueError(
             f"{out} holds samples of another recipe, {json.dumps(old.get('recipe'))}; "

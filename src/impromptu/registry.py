@@ -47,6 +47,8 @@ def _file_name(registry: Path, entries: dict[str, Any], name: str) -> str:
     if name not in entries:
         hint = "".join(f" Did you mean {near!r}?" for near in get_close_matches(name, entries, 1))
         raise KeyError(f"{registry} has no {name!r}; it has {', '.join(entries) or 'none'}.{hint}")
+    if not isinstance(entries[name], dict):
+        raise ValueError(f"{registry}: {name!r} must be an object, got {entries[name]!r:.80}")
     file_name = entries[name].get("file_name")
     expected = registry_entry(file_name)
     for key, value in expected.items():

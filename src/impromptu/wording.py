@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from impromptu.conversation import IMAGE
+from impromptu.files import read_yaml_mapping
 from impromptu.preset import Preset
 
 SLOT = re.compile(r"\{([a-z_]+)\}")
@@ -61,7 +62,7 @@ def load_wording(path: Path | None, preset: Preset) -> Wording:
     defaults = default_templates(preset.name)
     if path is None:
         return Wording(defaults)
-    given = _read(path)
+    given = dict(_flat(read_yaml_mapping(path)))
     check_templates(given, defaults, str(path))
     return Wording(defaults | given)
 
@@ -82,16 +83,6 @@ def _flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
             yield from _flat(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not valid YAML or JSON: {error}") from error
-    if not isinstance(tree, Mapping):
-        raise ValueError(f"{path}: expected a mapping of templates, got {type(tree).__name__}")
-    return dict(_flat(tree))
 
 
 def check_templates(given: Mapping[str, Any], defaults: Mapping[str, str], where: str) -> None:

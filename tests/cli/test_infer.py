@@ -41,8 +41,18 @@ def test_several_datasets_make_one_file_in_order(
 def test_tasks_without_an_answer_are_counted(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _infer(folder, engine="constant_velocity") == 0
-    assert "2 answers (2 unsupported)" in capsys.readouterr().out
+    assert _infer(folder, engine="constant_velocity") == 1
+    told = capsys.readouterr()
+    assert "2 answers (2 unsupported)" in told.out
+    assert "cannot answer this task" in told.err
+
+
+@pytest.mark.parametrize("flag", ["--max_samples", "--batch_size", "--temperature"])
+def test_numbers_out_of_range_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    assert _infer(folder, flag, "-1") == 2
+    assert f"{flag} -1" in capsys.readouterr().err
 
 
 def test_flags_without_effect_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

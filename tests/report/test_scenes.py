@@ -18,7 +18,7 @@ from impromptu.wording import load_wording
 
 
 def test_samples_are_chosen_by_rule(samples: Sequence[Sample], runs: Sequence[Run]) -> None:
-    # The arc ends 10 m to the left; of the wider two only the second stays in view.
+    # Both swing off their chords more than the arc does; only the second stays in view.
     samples = [samples[0], _sample("a", 40, 21), _sample("b", 40, 19), *samples[3:]]
     runs = [replace(run, predictions={**run.predictions, "a": "?", "b": "?"}) for run in runs]
     chosen = choose(samples, QUESTION, runs[:1], evenly=2)
@@ -32,7 +32,8 @@ def test_samples_are_chosen_by_rule(samples: Sequence[Sample], runs: Sequence[Ru
 
 
 def _sample(name: str, ahead_m: float, left_m: float) -> Sample:
-    points = np.arange(1, 11)[:, None] / 10 * [ahead_m, left_m]
+    share = np.arange(1, 11) / 10
+    points = np.column_stack([ahead_m * share, left_m * share**2])
     path = Trajectory(0.5 * np.arange(1, 11), points)
     return Sample(name, (), "", QUESTION.write(path, load_wording(None, STRICT)))
 

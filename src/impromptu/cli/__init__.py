@@ -25,7 +25,11 @@ class Command:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 done with losses, 2 not done."""
+    """Run one command and return its exit code.
+
+    0: done; what was dropped or skipped is told. 1: done, but nothing came of it, or a loss that
+    the command was told to treat as a failure. 2: not done; one line says why.
+    """
     argv = list(sys.argv[1:] if argv is None else argv)
     modules = {name.replace("_", "-"): name for name in plugins.names(cli)}
     if argv and argv[0] in modules.values():
@@ -44,10 +48,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except (OSError, ValueError, ArithmeticError, LookupError, ModuleNotFoundError) as error:
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        text = _text(error)
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         print(f"error: {text}{notes}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
+
+
+def _text(error: Exception) -> str:
+    """Say what went wrong; an operating system's error as path and cause."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename2 or error.filename}: {error.strerror.lower()}"
+    return str(error.args[0] if isinstance(error, KeyError) and error.args else error)

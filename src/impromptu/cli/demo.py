@@ -29,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run it and tell where the report is."""
+    if args.workers < 1:
+        raise ValueError(f"--workers {args.workers}: expected at least 1")
     began_s = time.monotonic()
 
     def say(what: str) -> None:

@@ -2,39 +2,46 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
-
 from impromptu import datasets, plugins, questions
 from impromptu.cli import Command
+from impromptu.files import read_yaml_mapping
 from impromptu.generation import Result, generate, present_datasets
 from impromptu.manifest import MANIFEST
 from impromptu.part import MissingImages, Recipe
 from impromptu.preset import PresetName
 
-_KEYS = ("datasets", "split", "questions", "preset", "missing_images", "wording")
+_ALLOWED: dict[str, Sequence[str]] = {
+    "datasets": plugins.names(datasets),
+    "split": ("train", "val", "test"),
+    "questions": plugins.names(questions),
+    "preset": get_args(PresetName),
+    "missing_images": get_args(MissingImages),
+    "wording": (),
+}
+_LISTS = ("datasets", "split", "questions")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    names = plugins.names(datasets)
-    parser.add_argument("--data_raw", type=Path, default=Path("data_raw"), metavar="DIR")
-    parser.add_argument("--out", type=Path, default=Path("data_qa_results"), metavar="DIR")
-    parser.add_argument("--recipe", type=Path, metavar="FILE", help="YAML with defaults for these")
-    parser.add_argument(
-        "--datasets", nargs="+", choices=names, metavar="NAME", help=f"of {', '.join(names)}"
-    )
-    parser.add_argument("--split", nargs="+", choices=("train", "val", "test"), metavar="NAME")
-    parser.add_argument("--questions", nargs="+", choices=plugins.names(questions), metavar="NAME")
-    parser.add_argument("--preset", choices=get_args(PresetName))
-    parser.add_argument("--wording", type=Path, metavar="FILE", help="replaces some sentences")
-    parser.add_argument("--missing_images", choices=get_args(MissingImages))
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
-    parser.add_argument(
-        "--fail_on_error", action="store_true", help="exit 1 if a log or dataset failed"
-    )
+    add = parser.add_argument
+    add("--data_raw", type=Path, default=Path("data_raw"), metavar="DIR", help="[data_raw]")
+    add("--out", type=Path, default=Path("data_qa_results"), metavar="DIR", help="[%(default)s]")
+    add("--recipe", type=Path, metavar="FILE", help="YAML that sets the flags below")
+    told = {"datasets": "all present", "split": "all with poses", "questions": "all"}
+    for name in _LISTS:
+        known = _ALLOWED[name]
+        text = f"of {', '.join(known)} [{told[name]}]"
+        add(f"--{name}", nargs="+", choices=known, metavar="NAME", help=text)
+    add("--preset", choices=_ALLOWED["preset"], help="[strict]; released leaks, as published")
+    add("--missing_images", choices=_ALLOWED["missing_images"], help="samples without [drop]")
+    add("--wording", metavar="FILE", help="replaces some sentences")
+    cores = os.cpu_count() or 1
+    add("--workers", type=int, default=cores, metavar="N", help="processes [%(default)s]")
+    add("--fail_on_error", action="store_true", help="exit 1 if a log or dataset failed")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,17 +58,31 @@ def run(args: argparse.Namespace) -> int:
     )
     result = generate(args.data_raw, args.out, names, chosen["split"], recipe, args.workers)
     _tell(result, args.out)
-    return int(bool(result.failed) and args.fail_on_error)
+    return int(not result.clips or (bool(result.failed) and args.fail_on_error))
 
 
 def _chosen(args: argparse.Namespace) -> dict[str, Any]:
     """Take each choice from its flag, else from the recipe file."""
-    recipe: dict[str, Any] = {}
-    if args.recipe:
-        recipe = yaml.safe_load(args.recipe.read_text(encoding="utf-8")) or {}
-        if unknown := sorted(set(recipe) - set(_KEYS)):
-            raise ValueError(f"{args.recipe}: unknown {unknown}; known are {', '.join(_KEYS)}")
-    return {key: getattr(args, key) or recipe.get(key) for key in _KEYS}
+    recipe = read_yaml_mapping(args.recipe) if args.recipe else {}
+    for key, value in recipe.items():
+        if key not in _ALLOWED:
+            raise ValueError(f"{args.recipe}: unknown {key!r}; known are {', '.join(_ALLOWED)}")
+        _check(args.recipe, key, value)
+    return {key: getattr(args, key) or recipe.get(key) for key in _ALLOWED}
+
+
+def _check(path: Path, key: str, value: Any) -> None:
+    """Refuse a value of a recipe that its flag would refuse."""
+    values = value if key in _LISTS else [value]
+    if value is None or (
+        isinstance(values, list)
+        and all(isinstance(one, str) for one in values)
+        and (key == "wording" or set(values) <= set(_ALLOWED[key]))
+    ):
+        return
+    expected = f"of {', '.join(_ALLOWED[key])}" if _ALLOWED[key] else "a file's path"
+    kind = "a list " if key in _LISTS else ""
+    raise ValueError(f"{path}: {key}: expected {kind}{expected}, got {value!r:.80}")
 
 
 def _tell(result: Result, out: Path) -> None:
@@ -69,11 +90,12 @@ def _tell(result: Result, out: Path) -> None:
         print(f"{count:>9,}  {os.path.relpath(path)}")
     for log, error in result.failed:
         print(f"skipped {log}: {error}")
+    unanswered = sum(count for path, count in result.files if path.parent.name == "unanswered")
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in result.dropped.most_common())
     print(
-        f"{result.samples:,} samples of {result.clips:,} clips; "
-        f"not made: {dropped or 'none'}; failed: {len(result.failed)}; "
-        f"every count by reason: {out / MANIFEST}"
+        f"{result.samples - unanswered:,} samples and {unanswered:,} prompts that wait for a "
+        f"teacher, of {result.clips:,} clips; not made: {dropped or 'none'}; "
+        f"failed: {len(result.failed)}; every count by reason: {out / MANIFEST}"
     )
 
 

@@ -70,15 +70,21 @@ def run(args: argparse.Namespace) -> int:
     engine = plugins.load(engines, args.engine, Engine)
     _refuse_parallel(args)
     _tell_unused(args, () if engine.runs_model else _MODEL)
-    if args.batch_size < 1:
-        raise ValueError(f"--batch_size {args.batch_size}: expected at least 1")
+    for flag in ("batch_size", "max_samples"):
+        if (value := getattr(args, flag)) is not None and value < 1:
+            raise ValueError(f"--{flag} {value}: expected at least 1")
+    if args.temperature is not None and args.temperature < 0:
+        raise ValueError(f"--temperature {args.temperature}: expected 0 or more")
     samples = load_samples(args.dataset_dir, args.dataset.split(","), args.max_samples)
     outcome = infer(samples, args.engine, engine, _settings(args), args.save_name, args.batch_size)
     for name, problem in outcome.problems.items():
         print(f"{name}: {problem}", file=sys.stderr)
     counts = ", ".join(f"{count} {reason}" for reason, count in outcome.finish_reasons.items())
     print(f"wrote {args.save_name}: {len(samples)} answers ({counts})")
-    return int(bool(outcome.problems))
+    nothing = set(outcome.finish_reasons) == {"unsupported"}
+    if nothing:
+        print(f"the engine {args.engine!r} cannot answer this task", file=sys.stderr)
+    return int(bool(outcome.problems) or nothing)
 
 
 def _settings(args: argparse.Namespace) -> Settings:

@@ -133,9 +133,12 @@ def wide_picture(views: Sequence[View]) -> bytes | None:
 
 
 def _bend_m(path: Trajectory) -> float:
-    """Return how far to the side a path ends; 0 if it leaves the view of a usual front camera."""
-    ahead_m, aside_m = path.xy_m[:, 0], np.abs(path.xy_m[:, 1])
-    return float(aside_m[-1]) if (aside_m <= _VIEW * ahead_m).all() else 0.0
+    """Return how far a path swings off the line to its end; 0 if it leaves the usual view."""
+    ahead_m, aside_m = path.xy_m[:, 0], path.xy_m[:, 1]
+    if not (np.abs(aside_m) <= _VIEW * ahead_m).all():
+        return 0.0
+    off_m = ahead_m * aside_m[-1] - aside_m * ahead_m[-1]
+    return float(np.abs(off_m).max() / max(np.hypot(ahead_m[-1], aside_m[-1]), 1e-9))
 
 
 def _answer(sample: Sample, question: Question, run: Run) -> Answer:

@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+
+from impromptu.cli import main
+
+
+def _run(tmp_path: Path, recipe: str) -> int:
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    options = ["--data_raw", str(tmp_path), "--out", str(tmp_path / "out"), "--workers", "1"]
+    return main(["generate", "--recipe", str(tmp_path / "recipe.yaml"), *options])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "text"),
+    [
+        ("datasets: [", "recipe.yaml: not valid YAML"),
+        ("- a", "expected a mapping"),
+        ("just text", "expected a mapping"),
+        ("speed: 3", "unknown 'speed'; known are datasets, split"),
+        ("split: 3", "split: expected a list of train, val, test, got 3"),
+        ("split: train", "split: expected a list"),
+        ("datasets: [foo]", "datasets: expected a list of argoverse2"),
+        ("preset: foo", "preset: expected of strict, released, got 'foo'"),
+        ("missing_images: maybe", "missing_images: expected of drop, keep"),
+    ],
+)
+def test_a_recipe_is_checked_like_flags(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], recipe: str, text: str
+) -> None:
+    assert _run(tmp_path, recipe) == 2
+    assert text in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recipe_sets_what_flags_leave_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = "datasets: [synthetic]\nsplit: [test]\nmissing_images: keep\n"
+    assert _run(tmp_path, recipe) == 0
+    told = capsys.readouterr().out
+    assert "q7_test.json" in told
+    assert "train" not in told
+
+
+def test_workers_must_be_some(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "--workers", "0"]) == 2
+    assert "expected at least 1" in capsys.readouterr().err
+
+
+def test_an_operating_systems_error_is_path_and_cause(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").write_text("")
+    assert _run(tmp_path, "datasets: [synthetic]") == 2
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'out'}")
