@@ -1,9 +1,11 @@
 """The types of a clip refuse what would mislead later."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from impromptu.clip import Agent, EgoStatus, Observation, Trajectory
+from impromptu.clip import Agent, Camera, EgoStatus, Observation, Trajectory
 
 HERE = Trajectory(np.array([-0.5, 0.0]), np.array([[-3.0, 0.1], [0.0, 0.0]]))
 
@@ -72,3 +74,19 @@ def test_numbers_of_statuses_and_agents_are_checked() -> None:
         Agent("1", "car", "vehicle", np.zeros(3), np.ones(3), 0.0, np.array([np.nan, 0]))
     with pytest.raises(ValueError, match="Agent.size_m"):
         Agent("1", "car", "vehicle", np.zeros(3), np.ones(2), 0.0)
+
+
+@pytest.mark.parametrize("size_px", [(0, 450), (800, -1)])
+def test_an_image_has_a_size(size_px: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"Camera.size_px: expected a width and height > 0"):
+        Camera("FRONT", Path("a.jpg"), size_px)
+
+
+def test_a_lens_is_a_finite_matrix() -> None:
+    lens = np.array([[800.0, 0, 400], [0, 800, 225], [0, 0, 1]])
+    assert Camera("FRONT", Path("a.jpg"), (800, 450), lens).intrinsics_px is not None
+    with pytest.raises(ValueError, match=r"intrinsics_px: expected shape \(3, 3\), got \(2, 3\)"):
+        Camera("FRONT", Path("a.jpg"), None, lens[:2])
+    lens[0, 0] = np.nan
+    with pytest.raises(ValueError, match="intrinsics_px: 1 values are not finite"):
+        Camera("FRONT", Path("a.jpg"), None, lens)

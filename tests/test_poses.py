@@ -127,6 +127,20 @@ def test_equal_poses_of_one_stamp_are_one_and_different_ones_an_error() -> None:
         pose_track(stamps, poses(table), "file", max_gap_ns=S)
 
 
+def test_a_position_far_away_or_far_from_the_one_before_is_an_error() -> None:
+    """In half a second 150 m/s are 75 m, and 20 m are for corrections."""
+    stamps, table = rows(0.5, 0.0, 1.0)
+    table[2, 4] = 0.5 + 94.9
+    assert len(pose_track(stamps, poses(table), "file", max_gap_ns=S).timestamps_ns) == 3
+    table[2, 4] = 0.5 + 95.1
+    with pytest.raises(ValueError, match="file: from row 1 to row 3 the position jumps by 95 m in"):
+        pose_track(stamps, poses(table), "file", max_gap_ns=S)
+    table[2, 4] = -1e300
+    assert poses(table).valid.tolist() == [True, True, False]
+    with pytest.raises(ValueError, match=r"file: row 3, 1000000000 ns: position \[-1e\+300, "):
+        pose_track(stamps, poses(table, np.inf), "file", max_gap_ns=S)
+
+
 def test_stamps_a_nanosecond_apart_are_two_poses() -> None:
     stamps, table = rows(0.0, 0.5, 0.5)
     stamps[2] += 1

@@ -15,7 +15,7 @@ FUTURE_STEPS = 10
 """A clip knows at most 5 s after the present."""
 STEP_NS = round(STEP_S * 1e9)
 LOGGED_LIMIT = 150.0
-"""A logged speed (m/s), acceleration (m/s2) or steering angle (rad) beyond this is no such thing."""
+"""A logged speed (m/s), acceleration (m/s2) or steering angle (rad) beyond this is a fault."""
 PAST_T_S = STEP_S * np.arange(-PAST_STEPS, 1)
 FUTURE_T_S = STEP_S * np.arange(1, FUTURE_STEPS + 1)
 # Two backward differences of the oldest shown point reach two steps further back.

@@ -5,7 +5,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from impromptu.arrays import Ints
-from impromptu.datasets._agents import REACH_M, Boxes, surroundings
+from impromptu.datasets._agents import REACH_M, surroundings
+from impromptu.datasets._boxes import Boxes
 from impromptu.poses import Poses
 
 S = 1_000_000_000
@@ -90,3 +91,35 @@ def test_a_present_that_is_not_valid_has_no_agents() -> None:
     around = surroundings(boxes, stamps_ns, stamps_ns, present, max_gap_ns=S, edge_ns=0)
     assert around.agents(7) == ()
     assert around.agents(8)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_velocity_looks_back_so_far_within_its_run_and_never_ahead(seed: int) -> None:
+    """Against a plain loop; a gap of more than 0.25 s begins a new run."""
+    rng = np.random.default_rng(seed)
+    stamps_ns = np.cumsum(rng.choice([90, 100, 110, 200, 300], 60) * 1_000_000)
+    x_m = rng.normal(0, 1, 60)
+    boxes = Boxes(
+        timestamps_ns=stamps_ns,
+        ids=["a"] * 60,
+        categories=["car"] * 60,
+        kinds=["vehicle"] * 60,
+        rotations=np.tile(np.eye(3), (60, 1, 1)),
+        centers_m=np.stack([x_m, 0 * x_m, 0 * x_m], axis=-1),
+        sizes_m=np.ones((60, 3)),
+        observed=np.ones(60, dtype=bool),
+    )
+    here = Poses(np.tile(np.eye(3), (60, 1, 1)), np.zeros((60, 3)), np.ones(60, dtype=bool))
+    around = surroundings(boxes, stamps_ns, stamps_ns, here, max_gap_ns=S // 4, lookback_ns=HALF_NS)
+    first = 0
+    for row, now in enumerate(stamps_ns.tolist()):
+        if row and now - stamps_ns[row - 1] > S // 4:
+            first = row
+        velocity = around.agents(row)[0].velocity_mps
+        if first == row:
+            assert velocity is None
+            continue
+        since = min(max(now - HALF_NS, stamps_ns[first]), stamps_ns[row - 1])
+        then_m = np.interp(since, stamps_ns, x_m)
+        assert velocity is not None
+        assert velocity[0] == pytest.approx((x_m[row] - then_m) / (now - since) * 1e9)

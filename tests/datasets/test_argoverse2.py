@@ -149,24 +149,43 @@ def test_images_outside_the_time_of_the_poses_are_passed_over(tmp_path: Path) ->
     assert stamps_of(read_clips(write(tmp_path, {"ring_front_center": images}))) == [0, 500]
 
 
-def test_a_camera_shows_what_it_saw_nearest_to_the_present(tmp_path: Path) -> None:
-    """20 ms after the present the ego is 0.2 m on; 30 ms is too far off."""
-    images = {"ring_front_center": [500], "ring_side_left": [450, 520], "ring_rear_left": [530]}
+def test_a_camera_shows_what_it_saw_last_by_the_present(tmp_path: Path) -> None:
+    """40 ms before the present the ego is 0.4 m back; 60 ms are more than a period."""
+    images = {
+        "ring_front_center": [500],
+        "ring_side_left": [410, 460, 501],
+        "ring_rear_left": [440, 501],
+        "ring_rear_right": [500],
+        "ring_side_right": [501],
+    }
     (clip,) = read_clips(write(tmp_path, images))
     cameras = {camera.view: camera for camera in clip.observation.cameras}
     assert "REAR LEFT" not in cameras
+    assert "SIDE RIGHT" not in cameras
     left, front = cameras["SIDE LEFT"], cameras["FRONT"]
-    assert left.image.stem == str(START_NS + 520 * MS)
+    assert left.image.stem == str(START_NS + 460 * MS)
+    assert cameras["REAR RIGHT"].image.stem == front.image.stem == str(START_NS + 500 * MS)
     assert left.size_px == (1000, 800)
     assert left.intrinsics_px is not None
     assert left.intrinsics_px.tolist() == [[700, 0, 500], [0, 700, 400], [0, 0, 1]]
     assert left.ego_SE3_camera is not None
     assert front.ego_SE3_camera is not None
-    np.testing.assert_allclose(left.ego_SE3_camera.translation_m, [1.2, 0.5, 1.4], atol=1e-6)
+    np.testing.assert_allclose(left.ego_SE3_camera.translation_m, [0.6, 0.5, 1.4], atol=1e-6)
     np.testing.assert_allclose(left.ego_SE3_camera.rotation[:, 2], [0, 1, 0], atol=1e-9)
     np.testing.assert_allclose(front.ego_SE3_camera.translation_m, [1.6, 0, 1.4], atol=1e-6)
     np.testing.assert_allclose(front.ego_SE3_camera.rotation[:, 2], [1, 0, 0], atol=1e-9)
-    assert cameras["SIDE RIGHT"].intrinsics_px is None
+    assert cameras["REAR RIGHT"].intrinsics_px is None
+
+
+def test_no_image_is_later_than_its_present(miniatures: Path) -> None:
+    log = argoverse2.logs(miniatures / "argoverse2", miniatures)[0]
+    for clip in argoverse2.clips(log):
+        assert isinstance(clip, Clip)
+        stamps = [int(camera.image.stem) for camera in clip.observation.cameras]
+        assert len(stamps) == 7
+        assert stamps[0] == clip.timestamp_ns
+        assert max(stamps) <= clip.timestamp_ns
+        assert min(stamps) >= clip.timestamp_ns - argoverse2.IMAGE_AGE_NS
 
 
 def test_agents_move_over_the_ground_not_past_the_ego(tmp_path: Path) -> None:
@@ -230,7 +249,80 @@ def test_the_other_name_of_the_boxes_is_read_too(tmp_path: Path) -> None:
     assert len(read_clips(tmp_path)[0].observation.agents) == 2
 
 
-@pytest.mark.parametrize("faulty", [{"qw": 0.0}, {"tx_m": np.nan}, {"length_m": 0.0}])
+def with_row(columns: Columns, row: int, **values: Any) -> Columns:
+    """Add a copy of one row with some values changed."""
+    return {
+        name: np.append(column, [values.get(name, column[row])]).astype(column.dtype)
+        for name, column in columns.items()
+    }
+
+
+def test_a_repeated_box_is_one_and_another_of_its_stamp_a_fault(tmp_path: Path) -> None:
+    """Row 6 is the car at 0.5 s; 363 rows are there before."""
+    whole = boxes()
+    same = read_clips(write(tmp_path / "same", annotations=with_row(whole, 5)))
+    assert [len(clip.observation.agents) for clip in same[:3]] == [2, 2, 2]
+    for changed in {"tx_m": 15.01}, {"category": "BUS"}, {"num_interior_pts": 0}:
+        columns = with_row(whole, 5, **changed)
+        root = write(tmp_path / next(iter(changed)), annotations=columns)
+        with pytest.raises(LogError, match=r"annotations.feather: row 6 and row 364: .*track car"):
+            read(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("width_px", np.nan),
+        ("height_px", 0.0),
+        ("fx_px", np.nan),
+        ("fy_px", -700.0),
+        ("cx_px", np.inf),
+        ("cy_px", 1e300),
+    ],
+)
+def test_a_lens_that_is_none_is_named(tmp_path: Path, name: str, value: float) -> None:
+    log = write(tmp_path) / "val" / "log"
+    table = CALIBRATION["intrinsics"]
+    save(log / "calibration" / "intrinsics.feather", table | {name: [table[name][0], value]})
+    with pytest.raises(LogError, match=f"intrinsics.feather: row 2: {name} of ring_side_left is "):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (1e300, r"row 1001, \d+ ns: position \[5000.0, 1e\+300, 30.0\] m; expected less than"),
+        (2550.0, "from row 1000 to row 1001 the position jumps by 500 m in 0.010 s"),
+    ],
+)
+def test_a_pose_far_from_all_others_is_a_fault(tmp_path: Path, value: float, message: str) -> None:
+    columns = poses()
+    columns["ty_m"][1000] = value
+    with pytest.raises(LogError, match=f"{POSES}.feather: {message}"):
+        read(write(tmp_path, **{POSES: columns}))
+
+
+def test_a_speed_is_over_the_last_half_second(tmp_path: Path) -> None:
+    """The car jitters by 0.1 m at the present's sweep: 0.2 m/s, where one sweep makes it 1 m/s."""
+    columns = boxes(0, 1000)
+    columns["tx_m"][10] += 0.1
+    clips = read_clips(write(tmp_path, annotations=columns))
+    (car,) = (agent for agent in clips[2].observation.agents if agent.id == "car")
+    assert car.velocity_mps is not None
+    np.testing.assert_allclose(car.velocity_mps, [10.2, 0], atol=1e-4)
+
+
+def test_bicycles_without_a_rider_are_objects(tmp_path: Path) -> None:
+    columns = boxes(0, 0)
+    for category, kind in ("BICYCLE", "object"), ("MOTORCYCLE", "object"), ("BICYCLIST", "cyclist"):
+        columns["category"][0] = category
+        clip = read_clips(write(tmp_path / category, annotations=columns))[0]
+        assert {agent.category: agent.kind for agent in clip.observation.agents}[category] == kind
+
+
+@pytest.mark.parametrize(
+    "faulty", [{"qw": 0.0}, {"tx_m": np.nan}, {"tx_m": 1e300}, {"qx": 1e300}, {"length_m": 0.0}]
+)
 def test_a_present_with_a_box_that_is_none_is_dropped(
     tmp_path: Path, faulty: dict[str, float]
 ) -> None:

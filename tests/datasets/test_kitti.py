@@ -155,6 +155,31 @@ def test_observed_is_at_most_partly_occluded(tmp_path: Path, occluded: int, obse
     assert clip.observation.agents[0].observed is observed
 
 
+def test_a_repeated_label_is_one(tmp_path: Path) -> None:
+    labels = [label(k, "0", "Car", 20.0) for k in (0, 0, 1, 1)]
+    assert len(read(write(tmp_path, east(2), labels))[0].observation.agents) == 1
+
+
+def test_a_speed_is_over_the_last_half_second_or_all_there_is(tmp_path: Path) -> None:
+    """A parked car whose label jitters by 0.1 m at the presents, rows 5 and 10.
+
+    At row 5 the track is 0.5 s old; the other begins at row 8 and moves 0.3 m in 0.2 s.
+    """
+    labels = [label(k, "0", "Car", 60.0 - k + 0.1 * (k % 5 == 0 and k > 0)) for k in range(16)]
+    labels += [label(k, "1", "Van", 30.0 - k + 0.15 * (k - 8)) for k in range(8, 16)]
+    clips = read(write(tmp_path, east(16), labels))
+    assert clips[0].observation.agents[0].velocity_mps is None
+    told = {
+        (index, agent.id): agent.velocity_mps.tolist()
+        for index, clip in enumerate(clips)
+        for agent in clip.observation.agents
+        if agent.velocity_mps is not None
+    }
+    assert told[1, "0"] == pytest.approx([0.2, 0], abs=1e-6)
+    assert told[2, "0"] == pytest.approx([0, 0], abs=1e-6)
+    assert told[2, "1"] == pytest.approx([1.5, 0], abs=1e-6)
+
+
 def test_a_missing_label_is_bridged_and_two_are_a_gap(tmp_path: Path) -> None:
     labels = [label(k, "0", "Van", 30.0 - k) for k in range(31) if k not in (6, 7, 19)]
     clips = read(write(tmp_path, east(31), labels))
@@ -233,6 +258,36 @@ Spoil = Callable[[str], str]
             LABELS,
             lambda text: text.replace("1.5 2 4", "1.5 nan 4"),
             r"0000.txt:1: column 12 is 'nan'",
+        ),
+        (
+            OXTS,
+            lambda text: text.replace("8 0.25", "1e200 0.25", 1),
+            r"0000.txt:1: column 9 is 1e\+200; expected a number between -150 and 150",
+        ),
+        (OXTS, lambda text: text.replace("1.5", "-1e200", 1), "0000.txt:1: column 15 is -1e"),
+        (OXTS, lambda text: "1e200" + text[3:], r"0000.txt:1: column 1 is 1e\+200; expected"),
+        (OXTS, lambda text: "89" + text[3:], r"0000.txt: from row 1 to row 2 the position jumps"),
+        (
+            CALIB,
+            lambda text: text.replace("P2: 700 0 600 70 0 700 180 0 0 0 1", "P2:" + 11 * " 0"),
+            r"0000.txt:2: P2 is no projection",
+        ),
+        (CALIB, lambda text: text.replace("P2: 700", "P2: -700"), "2: P2 is no projection"),
+        (CALIB, lambda text: text.replace("R_rect 1", "R_rect 0"), "3: R_rect holds no rotation"),
+        (CALIB, lambda text: text.replace("R_rect 1", "R_rect -1"), "3: R_rect holds no rotation"),
+        (CALIB, lambda text: text.replace("velo 1 0", "velo 1e200 0"), "5: Tr_imu_velo holds no"),
+        (LABELS, lambda text: text.replace("1.5 2 4", "0 2 4"), r"txt:1: column 11 is 0.0; exp"),
+        (
+            LABELS,
+            lambda text: text.replace("1.5 2 4", "1.5 -2 4"),
+            r"txt:1: column 12 is -2.0; exp",
+        ),
+        (LABELS, lambda text: text.replace("2 4", "2 -4"), r"txt:1: column 13 is -4.0; expected"),
+        (LABELS, lambda text: text.replace("19", "1e300"), r"txt:1: column 16 is 1e\+300; exp"),
+        (
+            LABELS,
+            lambda text: text + text.replace(" 19 ", " 18 "),
+            r"0000.txt: row 1 and row 2: two different boxes of track 0 at 0 ns; expected one",
         ),
     ],
 )

@@ -247,6 +247,78 @@ def test_categories_are_plain_words(tmp_path: Path, name: str, word: str, kind: 
     assert (agent.category, agent.kind) == (word, kind)
 
 
+@pytest.mark.parametrize("category", ["bicycle", "motorcycle"])
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        ({"attribute_tokens": ["a1"]}, "object"),
+        ({"attribute_tokens": ["a0"]}, "cyclist"),
+        ({"attribute_tokens": []}, "cyclist"),
+        ({}, "cyclist"),
+    ],
+)
+def test_a_cycle_without_a_rider_is_an_object(
+    tmp_path: Path, category: str, row: dict[str, object], kind: str
+) -> None:
+    tables = straight_drive(1)
+    tables["category"][0]["name"] = f"vehicle.{category}"
+    for number, name in enumerate(["cycle.with_rider", "cycle.without_rider"]):
+        tables["attribute"].append({"token": f"a{number}", "name": name})
+    tables["sample_annotation"][0] |= row
+    (agent,) = read_clips(write(tmp_path, tables))[0].observation.agents
+    assert (agent.category, agent.kind) == (category, kind)
+
+
+def test_riders_of_the_miniature_are_cyclists(miniatures: Path, tmp_path: Path) -> None:
+    kinds = {
+        agent.kind
+        for clip in clips_of_two_scenes(miniatures / "nuscenes", tmp_path)
+        for agent in clip.observation.agents
+        if agent.category == "bicycle"
+    }
+    assert kinds == {"cyclist"}
+
+
+def test_a_repeated_box_is_one_and_another_of_its_keyframe_a_fault(tmp_path: Path) -> None:
+    tables = straight_drive(4)
+    again = tables["sample_annotation"][2] | {"token": "again"}
+    tables["sample_annotation"].append(again)
+    clips = read_clips(write(tmp_path / "same", tables))
+    assert [len(clip.observation.agents) for clip in clips] == [1, 1, 1, 1]
+    again["translation"] = [597.0, 1030.5, 1.0]
+    with pytest.raises(
+        LogError, match="sample_annotation.json: scene-0061: .*scene-0061-02-car.*again.*track car"
+    ):
+        read(write(tmp_path / "other", tables))
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [([1e300, 0, 0], "row 3, .* ns: position"), ([600, 5000, 0], "jumps by 3995 m in 0.500 s")],
+)
+def test_a_pose_far_from_all_others_is_a_fault_of_the_log(
+    tmp_path: Path, place: list[float], message: str
+) -> None:
+    tables = straight_drive(4)
+    lidar_pose(tables, 2)["translation"] = place
+    with pytest.raises(LogError, match=f"ego_pose.json: scene-0061: .*{message}"):
+        read(write(tmp_path, tables))
+
+
+@pytest.mark.parametrize(
+    "matrix", [[[0, 0, 1], [0, 0, 1], [0, 0, 1]], [[-9, 0, 1], [0, 9, 1], [0, 0, 1]]]
+)
+def test_a_camera_without_a_lens_is_an_image_without_calibration(
+    tmp_path: Path, matrix: list[list[float]]
+) -> None:
+    tables = straight_drive(1)
+    tables["calibrated_sensor"][0]["camera_intrinsic"] = matrix
+    tables["sample_data"][1]["height"] = -450
+    front, back = read_clips(write(tmp_path, tables))[0].observation.cameras
+    assert front.intrinsics_px is None
+    assert (front.size_px, back.size_px) == ((800, 450), None)
+
+
 def test_a_scene_without_boxes_is_not_annotated(tmp_path: Path) -> None:
     tables = straight_drive(3)
     assert read_clips(write(tmp_path / "with", tables))[0].observation.annotated
@@ -304,6 +376,10 @@ def test_an_old_can_message_says_nothing(tmp_path: Path) -> None:
             "scene-0061_pose.json: message 0: .*not valid JSON",
         ),
         ('[{"utime": 1, "vel": 3, "accel": [0, 0]}]', "message 1: .*not subscriptable"),
+        ('[{"utime": 1, "vel": [Infinity, 0], "accel": [0, 0]}]', "message 1: inf is beyond 150"),
+        ('[{"utime": 1, "vel": [0, 0], "accel": [0, -Infinity]}]', "message 1: -inf is beyond"),
+        ('[{"utime": 1, "vel": [0, NaN], "accel": [0, 0]}]', "message 1: nan is beyond"),
+        ('[{"utime": 1, "vel": [1e200, 0], "accel": [0, 0]}]', r"message 1: 1e\+200 is beyond"),
     ],
 )
 def test_a_damaged_can_file_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -376,6 +452,7 @@ def test_a_gap_of_a_missing_keyframe_cuts_agents_too(tmp_path: Path) -> None:
     [
         {"rotation": [0, 0, 0, 0]},
         {"translation": [np.nan, 0, 0]},
+        {"translation": [1e300, 0, 0]},
         {"size": [np.nan, 4, 2]},
         {"size": [0, 4, 2]},
     ],

@@ -88,30 +88,20 @@ def surroundings(
     Args:
         boxes: All boxes of the log, one a track and stamp, in any order.
         anchors_ns: (n,) presents.
-        seen_ns: (n,) stamp of the boxes that count as each present's; never later than it, so
-            that nothing from after the present is in an agent's place or velocity. An older box
-            is moved on to the present with its velocity. NEVER_NS where annotators did not look.
+        seen_ns: (n,) stamp of the boxes that count as each present's, never later than it; older
+            ones are moved on with their velocity. NEVER_NS where annotators did not look.
         present: (n,) ``world_SE3_ego``.
-        max_gap_ns: A track is not known between boxes further apart, and has no velocity there.
-        edge_ns: How far a track is continued beyond its last box.
-        lookback_ns: A velocity is over this time; over less where the track is younger, and never
-            over less than the step from the box before.
+        max_gap_ns: As in ``PoseTrack``; nor is there a velocity over a gap.
+        edge_ns: As in ``PoseTrack``.
+        lookback_ns: What a velocity is over: less for a younger track, more for a longer step.
     """
-    order, bodies = boxes.order()
-    boxes = boxes.rows(order)
-    track = PoseTrack(
-        boxes.timestamps_ns, boxes.rotations, boxes.centers_m, max_gap_ns, edge_ns, bodies
-    )
+    boxes, track = _tracks(boxes, max_gap_ns, edge_ns)
     velocity = _velocities(track, lookback_ns)
     anchor, row = _pairs(boxes.timestamps_ns, seen_ns)
-    now = _moved_on(boxes, velocity, row, anchors_ns[anchor]).seen_from(present[anchor])
+    now = _moved_on(track, velocity, row, anchors_ns[anchor]).seen_from(present[anchor])
     near = _near(now, anchor)
-    anchor, row, now = anchor[near], row[near], now[near]
-    base = present[anchor]
-    times_ns = anchors_ns[anchor][:, None] + STEP_NS * np.arange(1, FUTURE_STEPS + 1)
-    body, seen = bodies[row][:, None], boxes.timestamps_ns[row][:, None]
-    future = track.at(times_ns, body)
-    ahead = future.seen_from(base[:, None])
+    anchor, row, now, base = anchor[near], row[near], now[near], present[anchor[near]]
+    ahead, steps = _futures(track, row, anchors_ns[anchor], base)
     return Surroundings(
         boxes=boxes.rows(row),
         annotated=seen_ns != NEVER_NS,
@@ -121,15 +111,34 @@ def surroundings(
         velocity_mps=(np.swapaxes(base.rotations, -1, -2) @ velocity[row][..., None])[:, :2, 0],
         future_xy_m=ahead.translations_m[..., :2],
         future_yaw_rad=yaws_rad(ahead.rotations),
-        future_steps=(future.valid & track.unbroken(times_ns, seen, body)).sum(axis=1),
+        future_steps=steps,
     )
 
 
-def _moved_on(boxes: Boxes, velocity_mps: Floats, row: Ints, times_ns: Ints) -> Poses:
+def _futures(track: PoseTrack, row: Ints, now_ns: Ints, base: Poses) -> tuple[Poses, Ints]:
+    """Return (n, 10) poses of each row's body after a time, seen from a base, and the known."""
+    body, seen_ns = track.bodies[row][:, None], track.timestamps_ns[row][:, None]
+    times_ns = now_ns[:, None] + STEP_NS * np.arange(1, FUTURE_STEPS + 1)
+    future = track.at(times_ns, body)
+    return future.seen_from(base[:, None]), (
+        future.valid & track.unbroken(times_ns, seen_ns, body)
+    ).sum(axis=1)
+
+
+def _tracks(boxes: Boxes, max_gap_ns: int, edge_ns: int) -> tuple[Boxes, PoseTrack]:
+    """Return the boxes in the order of a track of each body, and those tracks."""
+    order, bodies = boxes.order()
+    boxes = boxes.rows(order)
+    stamps_ns, rotations, centers_m = boxes.timestamps_ns, boxes.rotations, boxes.centers_m
+    return boxes, PoseTrack(stamps_ns, rotations, centers_m, max_gap_ns, edge_ns, bodies)
+
+
+def _moved_on(track: PoseTrack, velocity_mps: Floats, row: Ints, times_ns: Ints) -> Poses:
     """Move boxes on to a time each; one seen once has no velocity, and stays where it was seen."""
-    age_s = (times_ns - boxes.timestamps_ns[row]) / 1e9
+    age_s = (times_ns - track.timestamps_ns[row]) / 1e9
     moved_m = np.nan_to_num(velocity_mps[row]) * age_s[:, None]
-    return Poses(boxes.rotations[row], boxes.centers_m[row] + moved_m, np.ones(len(row), bool))
+    place_m = track.translations_m[row] + moved_m
+    return Poses(track.rotations[row], place_m, np.ones(len(row), dtype=bool))
 
 
 def _near(now: Poses, anchor: Ints) -> Ints:

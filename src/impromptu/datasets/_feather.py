@@ -13,6 +13,8 @@ from impromptu.arrays import Floats
 from impromptu.datasets import LogError
 
 ADVICE = "download the log again, or take its folder away"
+POSE = "qw", "qx", "qy", "qz", "tx_m", "ty_m", "tz_m"
+"""Columns of a pose, in the order of ``impromptu.poses.poses``."""
 Columns = Mapping[str, Any]
 
 

@@ -74,8 +74,8 @@ JOIN calibration AS k ON k.token = c.calibration WHERE scene.name = :scene"""
 CALIBRATION, EGO_POSE = slice(8, 15), slice(15, 22)
 """Where the row of a capture has them, each as qw, qx, qy, qz, x, y, z."""
 BOXES = """
-SELECT sample.timestamp_us, b.token, b.instance, category.name, b.visibility, b.attributes, b.points,
-    b.length, b.width, b.height, b.qw, b.qx, b.qy, b.qz, b.x, b.y, b.z
+SELECT sample.timestamp_us, b.token, b.instance, category.name, b.visibility, b.attributes,
+    b.points, b.length, b.width, b.height, b.qw, b.qx, b.qy, b.qz, b.x, b.y, b.z
 FROM scene JOIN sample ON sample.scene = scene.token JOIN box AS b ON b.sample = sample.token
 JOIN instance ON instance.token = b.instance JOIN category ON category.token = instance.category
 WHERE scene.name = :scene"""

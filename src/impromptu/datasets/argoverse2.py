@@ -2,22 +2,24 @@
 
 The ego origin is the vehicle's, at the rear axle. A present is a front image, every half second; in
 a copy without front images it is an annotated sweep, and cameras name images that are not there.
-A box counts as observed when a lidar point lies in it.
+A box counts as observed when a lidar point lies in it. Images and boxes are the last not later than
+the present. A bicycle or motorcycle without a rider is an object.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from impromptu.arrays import Bools, Floats, Ints
+from impromptu.arrays import Bools, Ints
 from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
-from impromptu.datasets._agents import NEVER_NS, Boxes, Surroundings, surroundings
-from impromptu.datasets._drive import Drive
-from impromptu.datasets._feather import ADVICE, numbers, read_columns
-from impromptu.poses import Poses, PoseTrack, pose_track, poses
+from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
+from impromptu.datasets._argoverse2_cameras import Calibration, read_calibration
+from impromptu.datasets._boxes import Boxes, distinct
+from impromptu.datasets._drive import Drive, ego_track
+from impromptu.datasets._feather import ADVICE, POSE, numbers, read_columns
+from impromptu.poses import Poses, PoseTrack, poses
 from impromptu.sampling import STEP_NS, windows
 
 POSE_GAP_NS = 100_000_000
@@ -28,8 +30,10 @@ IMAGE_PERIOD_NS = 50_000_000
 SWEEP_PERIOD_NS = 100_000_000
 SWEEP_AGE_NS = 110_000_000
 """The boxes of a present are of the last sweep before it, moved on by their velocities."""
-EXPOSURE_NS = 26_000_000
-"""Half an image period and some jitter: each ring camera's image of the present is this near."""
+IMAGE_AGE_NS = 55_000_000
+"""One image period and 5 ms of jitter: a camera's last image before the present is no older."""
+LOOKBACK_NS = 500_000_000
+"""Agents' velocities are over this time: over one sweep they are mostly the boxes' jitter."""
 CAMERAS = {
     "ring_front_center": "FRONT",
     "ring_front_left": "FRONT LEFT",
@@ -63,21 +67,8 @@ _KINDS: dict[str, Kind] = {
     ),
 }
 
-_POSE = "qw", "qx", "qy", "qz", "tx_m", "ty_m", "tz_m"
-_SENSOR = ("sensor_name",)
 _SIZE = "length_m", "width_m", "height_m"
-_IMAGE = "width_px", "height_px"
-_PINHOLE = "fx_px", "fy_px", "cx_px", "cy_px"
 _ANNOTATIONS = "annotations.feather", "annotations_with_ego.feather"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Calibration:
-    """A camera's (width, height), its (3, 3) pinhole matrix, and its pose; not valid if damaged."""
-
-    size_px: tuple[int, int]
-    intrinsics_px: Floats
-    ego_SE3_camera: Poses
 
 
 def logs(root: Path, scratch: Path) -> Sequence[Log]:
@@ -104,8 +95,8 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     """Yield a clip for every half second of a log.
 
     Raises:
-        LogError: A file is missing, damaged or lacks a column; poses of one stamp disagree; boxes
-            lie outside the time of the poses.
+        LogError: A file is missing, damaged or lacks a column; poses or boxes of one stamp
+            disagree; a pose or a lens is absurd; boxes lie outside the time of the poses.
     """
     track = _track(log.source / "city_SE3_egovehicle.feather")
     boxes, faulty_ns, sweeps_ns = _boxes(log.source, track)
@@ -119,7 +110,7 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     wanted_ns = np.arange(stamps_ns[0], stamps_ns[-1] + period_ns // 2 + 1, STEP_NS)
     presents_ns, found = _nearest(stamps_ns, wanted_ns, period_ns // 2)
     ego = windows(track, presents_ns)
-    seen_ns = _latest(sweeps_ns, presents_ns)
+    seen_ns = _latest(sweeps_ns, presents_ns, SWEEP_AGE_NS)
     drive = Drive(
         dataset="argoverse2",
         log=log,
@@ -141,12 +132,10 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
 
 
 def _track(path: Path) -> PoseTrack:
-    columns = read_columns(path, ("timestamp_ns", *_POSE))
-    try:
-        rows, name = poses(numbers(columns, _POSE)), str(path)
-        return pose_track(columns["timestamp_ns"], rows, name, max_gap_ns=POSE_GAP_NS)
-    except ValueError as error:
-        raise LogError(str(error)) from error
+    columns = read_columns(path, ("timestamp_ns", *POSE))
+    # One that is far away is left to the track, which says so.
+    rows = poses(numbers(columns, POSE), np.inf)
+    return ego_track(columns["timestamp_ns"], rows, str(path), max_gap_ns=POSE_GAP_NS)
 
 
 def _image_stamps_ns(log: Path, camera: str, track: PoseTrack) -> Ints:
@@ -164,26 +153,29 @@ def _nearest(stamps_ns: Ints, times_ns: Ints, reach_ns: int) -> tuple[Ints, Bool
     return nearest_ns, np.abs(nearest_ns - times_ns) <= reach_ns
 
 
-def _latest(sweeps_ns: Ints, presents_ns: Ints) -> Ints:
-    """Return the stamp of the last annotated sweep not later than each present, or NEVER_NS."""
-    padded_ns = np.append(NEVER_NS, sweeps_ns)
-    latest_ns = padded_ns[np.searchsorted(sweeps_ns, presents_ns, side="right")]
-    return np.where(presents_ns - latest_ns <= SWEEP_AGE_NS, latest_ns, NEVER_NS)
+def _latest(stamps_ns: Ints, presents_ns: Ints, max_age_ns: int) -> Ints:
+    """Return the last stamp not later than each present; NEVER_NS where that is too old."""
+    padded_ns = np.append(NEVER_NS, stamps_ns)
+    latest_ns = padded_ns[np.searchsorted(stamps_ns, presents_ns, side="right")]
+    return np.where(presents_ns - latest_ns <= max_age_ns, latest_ns, NEVER_NS)
 
 
 def _boxes(log: Path, track: PoseTrack) -> tuple[Boxes | None, Ints, Ints]:
     """Return the sound boxes in the city frame, the stamps of unsound ones, and all stamps.
 
     Boxes are logged in the ego frame of their sweep: the pose of that very stamp moves them.
+
+    Raises:
+        LogError: The file is damaged, boxes have no pose, or two of one track and stamp disagree.
     """
     path = next((log / name for name in _ANNOTATIONS if (log / name).is_file()), None)
     none = np.empty(0, np.int64)
     if path is None:
         return None, none, none
-    numeric = "timestamp_ns", "num_interior_pts", *_SIZE, *_POSE
+    numeric = "timestamp_ns", "num_interior_pts", *_SIZE, *POSE
     columns = read_columns(path, numeric, ("track_uuid", "category"))
     stamps_ns, sizes_m = columns["timestamp_ns"], numbers(columns, _SIZE)
-    city_SE3_ego, ego_SE3_box = track.at(stamps_ns), poses(numbers(columns, _POSE))
+    city_SE3_ego, ego_SE3_box = track.at(stamps_ns), poses(numbers(columns, POSE))
     if (lost := np.flatnonzero(~city_SE3_ego.valid)).size:
         raise LogError(
             f"{path}: row {lost[0] + 1}: no pose at {stamps_ns[lost[0]]} ns in "
@@ -202,7 +194,8 @@ def _boxes(log: Path, track: PoseTrack) -> tuple[Boxes | None, Ints, Ints]:
         sizes_m=sizes_m,
         observed=columns["num_interior_pts"] > 0,
     )
-    kept = boxes.rows(np.flatnonzero(other & sound))
+    good = np.flatnonzero(other & sound)
+    kept = distinct(boxes.rows(good), str(path), [f"row {row + 1}" for row in good])
     return kept, np.unique(stamps_ns[other & ~sound]), np.unique(stamps_ns)
 
 
@@ -211,29 +204,9 @@ def _around(
 ) -> Surroundings | None:
     if boxes is None or not len(boxes.ids):
         return None
-    return surroundings(boxes, presents_ns, seen_ns, present, max_gap_ns=BOX_GAP_NS, edge_ns=0)
-
-
-def _calibration(log: Path) -> dict[str, Calibration]:
-    """Read the calibration of each sensor by name; empty for a copy without."""
-    folder = log / "calibration"
-    if not folder.is_dir():
-        return {}
-    inner = read_columns(folder / "intrinsics.feather", (*_PINHOLE, *_IMAGE), _SENSOR)
-    outer = read_columns(folder / "egovehicle_SE3_sensor.feather", _POSE, _SENSOR)
-    placed = poses(numbers(outer, _POSE))
-    row_of = {name: row for row, name in enumerate(outer["sensor_name"])}
-    return {
-        name: Calibration(
-            (int(width), int(height)),
-            np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]),
-            placed[row_of[name]],
-        )
-        for name, (fx, fy, cx, cy, width, height) in zip(
-            inner["sensor_name"], numbers(inner, (*_PINHOLE, *_IMAGE)), strict=True
-        )
-        if name in row_of
-    }
+    return surroundings(
+        boxes, presents_ns, seen_ns, present, max_gap_ns=BOX_GAP_NS, lookback_ns=LOOKBACK_NS
+    )
 
 
 def _cameras(
@@ -244,13 +217,13 @@ def _cameras(
     A camera whose folder holds no image names the one that would be expected, so that what can
     be told without images still can be.
     """
-    calibration = _calibration(log)
+    calibration = read_calibration(log)
     found: list[list[Camera]] = [[] for _ in presents_ns]
     for name, view in CAMERAS.items():
         stamps_ns = images[name] if len(images[name]) else presents_ns
-        taken_ns, near = _nearest(stamps_ns, presents_ns, EXPOSURE_NS)
+        taken_ns = _latest(stamps_ns, presents_ns, IMAGE_AGE_NS)
         now_SE3_then = track.at(taken_ns).seen_from(present)
-        for index in np.flatnonzero(near).tolist():
+        for index in np.flatnonzero(taken_ns != NEVER_NS).tolist():
             image = log / "sensors" / "cameras" / name / f"{taken_ns[index]}.jpg"
             camera = _camera(view, image, now_SE3_then[index], calibration.get(name))
             found[index].append(camera)

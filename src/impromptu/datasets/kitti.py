@@ -4,9 +4,7 @@ The ego origin is the IMU. Rows have no stamps: they are 0.1 s apart, and every 
 present. A box counts as observed when its label says visible or partly occluded.
 """
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +14,26 @@ from scipy.spatial.transform import Rotation
 from impromptu.arrays import Floats
 from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
-from impromptu.datasets._agents import Boxes, Surroundings, surroundings
-from impromptu.datasets._drive import Drive
+from impromptu.datasets._agents import Surroundings, surroundings
+from impromptu.datasets._boxes import Boxes, distinct
+from impromptu.datasets._drive import Drive, ego_track
+from impromptu.datasets._kitti_text import (
+    Calibration,
+    check_columns,
+    lines,
+    numbers,
+    read_calibration,
+)
 from impromptu.geometry import SE3
-from impromptu.poses import Poses, pose_track
-from impromptu.sampling import Windows, windows
+from impromptu.poses import MAX_POSITION_M, Poses
+from impromptu.sampling import LOGGED_LIMIT, Windows, windows
 
 ROW_NS = 100_000_000
 STRIDE = 5
 MAX_GAP_NS = 250_000_000
 """A label may be missing for one row of a track."""
+LOOKBACK_NS = 500_000_000
+"""Agents' velocities are over this time: over one row they are mostly the labels' jitter."""
 EARTH_RADIUS_M = 6_378_137.0
 _SPLITS = {"training": "train", "testing": "test"}
 _KINDS: dict[str, Kind] = {
@@ -41,21 +49,6 @@ _KINDS: dict[str, Kind] = {
 }
 _VF_VL_AF_AL = [8, 9, 14, 15]
 """Columns of an oxts row: velocity forward and left, level with the earth; acceleration so."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Calibration:
-    """A sequence's calibration.
-
-    Attributes:
-        intrinsics_px: (3, 3) of the left colour camera.
-        ego_SE3_rectified: The frame of the labels, rectified camera 0, to the IMU.
-        ego_SE3_camera: The left colour camera to the IMU.
-    """
-
-    intrinsics_px: Floats
-    ego_SE3_rectified: SE3
-    ego_SE3_camera: SE3
 
 
 def logs(root: Path, scratch: Path) -> Sequence[Log]:
@@ -78,16 +71,16 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     """Yield a clip for every fifth row of a sequence.
 
     Raises:
-        LogError: A row of a file has another number of columns or a value that is no number; the
-            message names file, row and column.
+        LogError: A row of a file has another number of columns, a value that is no number or an
+            absurd one, or disagrees with another; the message names file, row and column.
     """
     oxts = _oxts(log.source)
     world_SE3_ego = _world_SE3_ego(oxts)
     stamps_ns = ROW_NS * np.arange(len(oxts))
-    track = pose_track(stamps_ns, world_SE3_ego, str(log.source), max_gap_ns=ROW_NS)
+    track = ego_track(stamps_ns, world_SE3_ego, str(log.source), max_gap_ns=ROW_NS)
     ego = windows(track, stamps_ns[::STRIDE])
     rows = range(0, len(oxts), STRIDE)
-    calibration = _calibration(_beside(log.source, "calib", "calib"))
+    calibration = read_calibration(_beside(log.source, "calib", "calib"))
     drive = Drive(
         dataset="kitti",
         log=log,
@@ -113,45 +106,20 @@ def _inputs(oxts: Path) -> tuple[Path, ...]:
     return tuple(path for path in paths if path.is_file())
 
 
-def _lines(path: Path) -> list[list[str]]:
-    """Return the blank-separated fields of each line; bytes that are no text fail as fields."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return [line.split() for line in text.splitlines()]
-
-
-def _columns(path: Path, lines: Sequence[Sequence[str]], columns: int) -> None:
-    for row, line in enumerate(lines, start=1):
-        if len(line) != columns:
-            raise LogError(
-                f"{path}:{row}: expected {columns} columns, got {len(line)}; "
-                "the file may be cut short: unpack it again"
-            )
-
-
-def _numbers(path: Path, row: int, fields: Sequence[str], first_column: int = 1) -> list[float]:
-    """Return fields of one line (rows and columns counted from 1) as finite numbers."""
-    numbers = []
-    for column, text in enumerate(fields, start=first_column):
-        try:
-            numbers.append(float(text))
-        except ValueError:
-            numbers.append(math.nan)
-        if not math.isfinite(numbers[-1]):
-            raise LogError(f"{path}:{row}: column {column} is {text!r}; expected a finite number")
-    return numbers
-
-
 def _oxts(path: Path) -> Floats:
     """Return the (rows, 30) table of a sequence's motion."""
-    lines = _lines(path)
-    _columns(path, lines, 30)
-    if not lines:
+    rows = lines(path)
+    check_columns(path, rows, 30)
+    if not rows:
         raise LogError(f"{path}: no rows; unpack it again")
-    table = np.array([_numbers(path, row, line) for row, line in enumerate(lines, start=1)])
-    if (pole := np.flatnonzero(np.abs(table[:, 0]) >= 90)).size:
-        raise LogError(
-            f"{path}:{pole[0] + 1}: column 1 is no latitude: {table[pole[0], 0]} degrees"
-        )
+    table = np.array([numbers(path, row, line) for row, line in enumerate(rows, start=1)])
+    limits = {0: 90, 1: 360, **dict.fromkeys(_VF_VL_AF_AL, LOGGED_LIMIT)}
+    for column, limit in limits.items():
+        if (wrong := np.flatnonzero(np.abs(table[:, column]) >= limit)).size:
+            raise LogError(
+                f"{path}:{wrong[0] + 1}: column {column + 1} is {table[wrong[0], column]}; "
+                f"expected a number between {-limit:g} and {limit:g}: unpack it again"
+            )
     return table
 
 
@@ -169,58 +137,20 @@ def _world_SE3_ego(oxts: Floats) -> Poses:
     return Poses(turned, position_m - position_m[0], np.ones(len(oxts), dtype=bool))
 
 
-def _calibration(path: Path) -> Calibration | None:
-    """Read a calibration file, its keys spelled with a colon or without; None without a file."""
-    if not path.is_file():
-        return None
-    found = {
-        line[0].rstrip(":"): (row, line[1:]) for row, line in enumerate(_lines(path), 1) if line
-    }
-
-    def matrix(key: str, columns: int) -> Floats:
-        row, fields = found.get(key, (len(found) + 1, []))
-        if len(fields) != 3 * columns:
-            raise LogError(
-                f"{path}:{row}: expected {key} and {3 * columns} numbers, got {len(fields)}"
-            )
-        return np.array(_numbers(path, row, fields, 2)).reshape(3, columns)
-
-    projection, rectify = matrix("P2", 4), matrix("R_rect", 3)
-    camera_SE3_lidar, lidar_SE3_ego = matrix("Tr_velo_cam", 4), matrix("Tr_imu_velo", 4)
-    rectified_SE3_ego = (
-        SE3(rectify, np.zeros(3))
-        @ SE3(camera_SE3_lidar[:, :3], camera_SE3_lidar[:, 3])
-        @ SE3(lidar_SE3_ego[:, :3], lidar_SE3_ego[:, 3])
-    )
-    # P2 = K [I | b]: the colour camera stands at -b in the rectified frame.
-    offset_m = np.linalg.solve(projection[:, :3], projection[:, 3])
-    ego_SE3_rectified = rectified_SE3_ego.inverse()
-    camera = ego_SE3_rectified @ SE3(np.eye(3), -offset_m)
-    return Calibration(projection[:, :3], ego_SE3_rectified, camera)
-
-
 def _boxes(path: Path, calibration: Calibration, world_SE3_ego: Poses) -> Boxes:
     """Read a label file into boxes in the world; regions marked DontCare are no boxes.
 
     Raises:
-        LogError: A row is not a label of a row of the oxts file.
+        LogError: A row is not a label of a row of the oxts file, or disagrees with another.
     """
-    lines = _lines(path)
-    _columns(path, lines, 17)
-    kept = [(row, line) for row, line in enumerate(lines, 1) if line[2] != "DontCare"]
-    for row, line in kept:
-        if line[2] not in _KINDS:
-            raise LogError(f"{path}:{row}: type {line[2]!r}; expected one of {', '.join(_KINDS)}")
-        if not (line[0].isdecimal() and int(line[0]) < len(world_SE3_ego.valid)):
-            raise LogError(
-                f"{path}:{row}: frame {line[0]!r}; the oxts file has frames 0 to "
-                f"{len(world_SE3_ego.valid) - 1}"
-            )
-    # From column 4: truncated, occluded, alpha, 2D box, height, width, length, x, y, z, turn.
-    values = np.array([_numbers(path, row, [*line[3:]], 4) for row, line in kept]).reshape(-1, 14)
+    rows = lines(path)
+    check_columns(path, rows, 17)
+    kept = [(row, line) for row, line in enumerate(rows, 1) if line[2] != "DontCare"]
+    values = np.array([_label(path, row, line, len(world_SE3_ego.valid)) for row, line in kept])
+    values = values.reshape(-1, 14)
     frames = np.array([int(line[0]) for _, line in kept], dtype=np.int64)
     placed = world_SE3_ego[frames] @ _one(calibration.ego_SE3_rectified) @ _label_poses(values)
-    return Boxes(
+    boxes = Boxes(
         timestamps_ns=ROW_NS * frames,
         ids=[line[1] for _, line in kept],
         categories=[line[2].lower().replace("_", " ") for _, line in kept],
@@ -230,6 +160,34 @@ def _boxes(path: Path, calibration: Calibration, world_SE3_ego: Poses) -> Boxes:
         sizes_m=values[:, [9, 8, 7]],
         observed=values[:, 1] < 2,
     )
+    return distinct(boxes, str(path), [f"row {row}" for row, _ in kept])
+
+
+def _label(path: Path, row: int, line: Sequence[str], frames: int) -> list[float]:
+    """Return the 14 numbers of a label from column 4 on.
+
+    They are truncated, occluded, alpha, 2D box, height, width, length, x, y, z, turn.
+    """
+    if line[2] not in _KINDS:
+        raise LogError(f"{path}:{row}: type {line[2]!r}; expected one of {', '.join(_KINDS)}")
+    if not (line[0].isdecimal() and int(line[0]) < frames):
+        raise LogError(
+            f"{path}:{row}: frame {line[0]!r}; the oxts file has frames 0 to {frames - 1}"
+        )
+    values = numbers(path, row, line[3:], 4)
+    for column, value in enumerate(values[7:10], start=11):
+        if value <= 0:
+            raise LogError(
+                f"{path}:{row}: column {column} is {value}; expected a height, width or length "
+                "above 0: unpack it again"
+            )
+    for column, value in enumerate(values[10:13], start=14):
+        if abs(value) >= MAX_POSITION_M:
+            raise LogError(
+                f"{path}:{row}: column {column} is {value}; expected a place within "
+                f"{MAX_POSITION_M:g} m: unpack it again"
+            )
+    return values
 
 
 def _one(pose: SE3) -> Poses:
@@ -253,7 +211,9 @@ def _around(
     if boxes is None or not boxes.ids:
         return None
     stamps_ns = ego.times_ns[:, -1]
-    return surroundings(boxes, stamps_ns, stamps_ns, ego.present, max_gap_ns=MAX_GAP_NS, edge_ns=0)
+    return surroundings(
+        boxes, stamps_ns, stamps_ns, ego.present, max_gap_ns=MAX_GAP_NS, lookback_ns=LOOKBACK_NS
+    )
 
 
 def _size_px(images: Path) -> tuple[int, int] | None:

@@ -2,6 +2,13 @@
 
 The ego origin is the rear axle on the ground. The present is a keyframe's LIDAR_TOP sweep. A box
 counts as observed when a lidar or radar point lies in it and more than 40 % of it is visible.
+
+Images are those of the keyframe. A camera exposes while the lidar turns past it, as a rule before
+the keyframe's stamp; the exposure may be stamped up to 1.2 ms after it (88 of 1,692 images of a
+sample of seven scenes). It is one event with the sweep, so it counts as of the present.
+
+A bicycle or motorcycle is a cyclist with the attribute ``cycle.with_rider``, and an object with
+``cycle.without_rider``; with neither nobody knows, and it counts as a cyclist.
 """
 
 import json
@@ -16,16 +23,18 @@ from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets import _nuscenes_can as can
 from impromptu.datasets import _nuscenes_index as tables
-from impromptu.datasets._agents import Boxes, Surroundings, surroundings
-from impromptu.datasets._drive import Drive
+from impromptu.datasets._agents import Surroundings, surroundings
+from impromptu.datasets._boxes import Boxes, distinct
+from impromptu.datasets._drive import Drive, ego_track
 from impromptu.geometry import SE2
-from impromptu.poses import Poses, PoseTrack, pose_track, poses
+from impromptu.poses import Poses, PoseTrack, poses
 from impromptu.sampling import windows
 
 MAX_GAP_NS = 750_000_000
 """Keyframes are 0.40 to 0.60 s apart; with one missing the gap is wider than this."""
 EDGE_NS = 60_000_000
 """The last keyframe may be this much early for a waypoint: one lidar turn, and some jitter."""
+NO_RIDER = "cycle.without_rider"
 VIEWS = "FRONT", "FRONT RIGHT", "FRONT LEFT", "BACK", "BACK LEFT", "BACK RIGHT"
 _CHANNELS = {"CAM_" + view.replace(" ", "_"): view for view in VIEWS}
 
@@ -90,8 +99,8 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     """Yield a clip for every keyframe of a scene.
 
     Raises:
-        LogError: Two keyframes have one stamp, sweeps of one stamp disagree, no ego pose is
-            usable, or a CAN file is damaged.
+        LogError: Two keyframes have one stamp, sweeps or boxes of one stamp disagree, no ego pose
+            is usable or one is absurd, or a CAN file is damaged.
     """
     keyframes = tables.query(log.source, tables.SAMPLES, log.id)
     stamps_ns = _stamps_ns(keyframes)
@@ -104,7 +113,7 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     order = {keyframe["token"]: index for index, keyframe in enumerate(keyframes)}
     captures = tables.query(log.source, tables.CAPTURES, log.id)
     sweeps = [capture for capture in captures if capture["channel"] == "LIDAR_TOP"]
-    boxes, faulty_ns = _boxes(tables.query(log.source, tables.BOXES, log.id))
+    boxes, faulty_ns = _boxes(log, tables.query(log.source, tables.BOXES, log.id))
     drive, posed = _drive(log, order, stamps_ns, captures, sweeps, boxes), _posed(sweeps)
     for token, index in order.items():
         name = f"nuscenes/{log.id}/{token}"
@@ -149,16 +158,14 @@ def _numbers(rows: Sequence[Row], part: slice) -> Floats:
 
 
 def _track(log: Log, sweeps: Sequence[Row]) -> PoseTrack:
-    try:
-        return pose_track(
-            _stamps_ns(sweeps),
-            poses(_numbers(sweeps, tables.EGO_POSE)),
-            f"{log.root}: {log.id}: ego poses of LIDAR_TOP",
-            max_gap_ns=MAX_GAP_NS,
-            edge_ns=EDGE_NS,
-        )
-    except ValueError as error:
-        raise LogError(str(error)) from error
+    return ego_track(
+        _stamps_ns(sweeps),
+        # One that is far away is left to the track, which says so.
+        poses(_numbers(sweeps, tables.EGO_POSE), np.inf),
+        f"{log.root}: ego_pose.json: {log.id}: ego poses of LIDAR_TOP",
+        max_gap_ns=MAX_GAP_NS,
+        edge_ns=EDGE_NS,
+    )
 
 
 def _posed(sweeps: Sequence[Row]) -> set[str]:
@@ -192,10 +199,11 @@ def _cameras(
     found: list[list[Camera]] = [[] for _ in order]
     for row, image in enumerate(images):
         matrix = matrices[image["intrinsics"]] if placed.valid[row] else None
+        size_px = image["width"], image["height"]
         camera = Camera(
             view=_CHANNELS[image["channel"]],
             image=root / image["file"],
-            size_px=(image["width"], image["height"]) if image["width"] else None,
+            size_px=size_px if min(size_px) > 0 else None,
             intrinsics_px=matrix,
             ego_SE3_camera=None if matrix is None else placed[row].se3(),
         )
@@ -209,22 +217,28 @@ def _matrix(text: str) -> Floats | None:
         matrix = np.array(json.loads(text), dtype=np.float64)
     except (TypeError, ValueError):
         return None
-    return matrix if matrix.shape == (3, 3) and np.isfinite(matrix).all() else None
+    whole = matrix.shape == (3, 3) and bool(np.isfinite(matrix).all())
+    return matrix if whole and min(matrix[0, 0], matrix[1, 1]) > 0 else None
 
 
-def _category(name: str) -> tuple[str, Kind]:
+def _category(name: str, attributes: str) -> tuple[str, Kind]:
     """Return what people call a nuScenes category, and its kind; an animal is an object here."""
     if name.startswith("human.pedestrian."):
         return "pedestrian", "pedestrian"
-    return _CATEGORIES.get(name, (name.rpartition(".")[2].replace("_", " "), "object"))
+    word, kind = _CATEGORIES.get(name, (name.rpartition(".")[2].replace("_", " "), "object"))
+    return word, "object" if NO_RIDER in attributes.split() else kind
 
 
-def _boxes(rows: Sequence[Row]) -> tuple[Boxes, Ints]:
-    """Return a scene's sound boxes, and the stamps of keyframes that have an unsound one."""
+def _boxes(log: Log, rows: Sequence[Row]) -> tuple[Boxes, Ints]:
+    """Return a scene's sound boxes, and the stamps of keyframes that have an unsound one.
+
+    Raises:
+        LogError: Two boxes of one instance in one keyframe disagree.
+    """
     numbers, stamps_ns = _numbers(rows, tables.BOX_NUMBERS), _stamps_ns(rows)
     placed = poses(numbers[:, 3:])
     sound = placed.valid & (numbers[:, :3] > 0).all(axis=-1)
-    words = [_category(row["name"]) for row in rows]
+    words = [_category(row["name"], row["attributes"]) for row in rows]
     boxes = Boxes(
         timestamps_ns=stamps_ns,
         ids=[row["instance"] for row in rows],
@@ -235,7 +249,9 @@ def _boxes(rows: Sequence[Row]) -> tuple[Boxes, Ints]:
         sizes_m=numbers[:, :3],
         observed=np.array([row["points"] > 0 and row["visibility"] != "1" for row in rows], bool),
     )
-    return boxes.rows(np.flatnonzero(sound)), np.unique(stamps_ns[~sound])
+    good, source = np.flatnonzero(sound), f"{log.root}: sample_annotation.json: {log.id}"
+    kept = distinct(boxes.rows(good), source, [rows[row]["token"] for row in good])
+    return kept, np.unique(stamps_ns[~sound])
 
 
 def _around(boxes: Boxes, stamps_ns: Ints, present: Poses) -> Surroundings | None:

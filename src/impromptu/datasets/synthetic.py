@@ -13,7 +13,8 @@ import numpy as np
 from impromptu.arrays import Floats
 from impromptu.clip import Camera, Clip
 from impromptu.datasets import Dataset, Dropped, Log
-from impromptu.datasets._agents import Boxes, surroundings
+from impromptu.datasets._agents import surroundings
+from impromptu.datasets._boxes import Boxes
 from impromptu.datasets._drive import Drive
 from impromptu.geometry import SE3
 from impromptu.poses import PoseTrack

@@ -27,17 +27,18 @@ _LIDAR_LAG_NS = 9_800_000
 _PICTURE_EVERY = 10
 """Cameras expose at 20 Hz, and each exposure has a pose; only pictures at 2 Hz are kept."""
 
-# Camera: yaw (degrees), position (m), focal length (px), width and height (px), lag (ns).
+# Camera: yaw (degrees), position (m), focal length (px), width and height (px), lag (ns). The front
+# one is the last of the ring, so that no kept exposure is later than the front's.
 _CAMERAS: dict[str, tuple[float, tuple[float, float, float], float, tuple[int, int], int]] = {
     "ring_front_center": (0.1, (1.63, 0.0, 1.40), 275.0, (242, 320), 0),
     "ring_front_left": (44.8, (1.55, 0.20, 1.39), 264.0, (320, 242), -5_000_000),
-    "ring_front_right": (-45.1, (1.55, -0.20, 1.40), 264.0, (320, 242), 5_000_000),
-    "ring_rear_left": (153.0, (1.09, 0.13, 1.42), 263.0, (320, 242), 22_500_000),
-    "ring_rear_right": (-153.2, (1.10, -0.13, 1.41), 264.0, (320, 242), 17_500_000),
+    "ring_front_right": (-45.1, (1.55, -0.20, 1.40), 264.0, (320, 242), -2_500_000),
+    "ring_rear_left": (153.0, (1.09, 0.13, 1.42), 263.0, (320, 242), -14_000_000),
+    "ring_rear_right": (-153.2, (1.10, -0.13, 1.41), 264.0, (320, 242), -13_999_999),
     "ring_side_left": (99.3, (1.31, 0.28, 1.41), 264.0, (320, 242), -12_500_000),
-    "ring_side_right": (-99.1, (1.31, -0.28, 1.40), 263.0, (320, 242), 12_500_000),
-    "stereo_front_left": (0.0, (1.63, 0.25, 1.19), 264.0, (320, 242), 4),
-    "stereo_front_right": (0.1, (1.63, -0.25, 1.19), 264.0, (320, 242), 5),
+    "ring_side_right": (-99.1, (1.31, -0.28, 1.40), 263.0, (320, 242), -9_000_000),
+    "stereo_front_left": (0.0, (1.63, 0.25, 1.19), 264.0, (320, 242), 12_000_000),
+    "stereo_front_right": (0.1, (1.63, -0.25, 1.19), 264.0, (320, 242), 24_000_000),
 }
 _LIDARS = {
     "up_lidar": SE3(np.eye(3), np.array([1.35, 0.0, 1.64])),
