@@ -23,6 +23,7 @@ class Drive:
         cameras: Images of each present, in the dataset's order.
         around: The agents around the presents, or None in a log without annotations.
         motion, steering_rad: Logged status, as ``Windows.statuses`` takes it.
+        commands: Logged navigation commands, or none at all.
         ego_SE2_planning: As in ``Observation``.
     """
 
@@ -34,6 +35,7 @@ class Drive:
     around: Surroundings | None = None
     motion: Floats | None = None
     steering_rad: Floats | None = None
+    commands: Sequence[str | None] = ()
     ego_SE2_planning: SE2 | None = None
 
     def clip(self, index: int, name: str) -> Clip:
@@ -50,6 +52,7 @@ class Drive:
                 past=self.ego.past(index),
                 statuses=self.ego.statuses(index, self.motion, self.steering_rad),
                 agents=around.agents(index) if around else (),
+                command=self.commands[index] if self.commands else None,
                 annotated=around is not None and bool(around.annotated[index]),
                 ego_SE2_planning=self.ego_SE2_planning,
             ),
