@@ -14,7 +14,7 @@ from impromptu.manifest import MANIFEST
 from impromptu.part import MissingImages, Recipe
 from impromptu.preset import PresetName
 
-_KEYS = ("datasets", "split", "questions", "preset", "missing_images", "wording")
+_KEYS = ("datasets", "split", "questions", "preset", "missing_images", "wording", "mapillary_hz")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=get_args(PresetName))
     parser.add_argument("--wording", type=Path, metavar="FILE", help="replaces some sentences")
     parser.add_argument("--missing_images", choices=get_args(MissingImages))
+    parser.add_argument(
+        "--mapillary_hz",
+        type=float,
+        metavar="HZ",
+        help="frames a second of Mapillary SLS, whose files have no time; "
+        "without it no trajectory is asked of it, or 2 with --preset released",
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument(
         "--fail_on_error", action="store_true", help="exit 1 if a log or dataset failed"
@@ -42,12 +49,15 @@ def run(args: argparse.Namespace) -> int:
     if args.workers < 1:
         raise ValueError(f"--workers {args.workers}: expected at least 1")
     chosen = _chosen(args)
+    if (rate := chosen["mapillary_hz"]) is not None and not 0.1 <= rate <= 100:
+        raise ValueError(f"mapillary_hz {rate}: expected 0.1 to 100 frames a second")
     names = chosen["datasets"] or present_datasets(args.data_raw)
     recipe = Recipe(
         questions=tuple(chosen["questions"] or plugins.names(questions)),
         preset=chosen["preset"] or "strict",
         wording=Path(chosen["wording"]) if chosen["wording"] else None,
         missing_images=chosen["missing_images"] or "drop",
+        mapillary_hz=rate,
     )
     result = generate(args.data_raw, args.out, names, chosen["split"], recipe, args.workers)
     _tell(result, args.out)
@@ -61,7 +71,8 @@ def _chosen(args: argparse.Namespace) -> dict[str, Any]:
         recipe = yaml.safe_load(args.recipe.read_text(encoding="utf-8")) or {}
         if unknown := sorted(set(recipe) - set(_KEYS)):
             raise ValueError(f"{args.recipe}: unknown {unknown}; known are {', '.join(_KEYS)}")
-    return {key: getattr(args, key) or recipe.get(key) for key in _KEYS}
+    given = {key: getattr(args, key) for key in _KEYS}
+    return {key: recipe.get(key) if given[key] is None else given[key] for key in _KEYS}
 
 
 def _tell(result: Result, out: Path) -> None:
