@@ -141,6 +141,13 @@ def test_a_step_back_in_time_cuts_the_drive(tmp_path: Path) -> None:
     assert len(clips) == 10 + 11
 
 
+def test_a_stamp_listed_again_cuts_the_drive(tmp_path: Path) -> None:
+    rows = east()
+    rows[76] = rows[75].replace("0000075", "0000076")
+    clips = read(write(tmp_path, rows))
+    assert len(next(c for c in clips if c.id.endswith("60")).future) == 2
+
+
 def test_a_row_without_a_position_or_listed_again_is_told(tmp_path: Path) -> None:
     rows = east(31)
     rows[3] = "10-00-00-200000,0000003,,78.0,480.0"
@@ -179,6 +186,7 @@ def test_each_file_of_each_drive_is_a_log(tmp_path: Path) -> None:
         ),
         ("10:00:00,0000001,0,78,0", r"train.csv:3: timestamp is '10:00:00'; expected HH-MM-SS-mi"),
         ("10-00-00-000000,../../x,0,78,0", r"train.csv:3: image_idx is '../../x'; expected digits"),
+        (f"10-00-00-000000,{'9' * 30},0,78,0", r"train.csv:3: image_idx is '999.*expected digits"),
         ("10-00-00-000000,0000001,north,78,0", r"train.csv.*Row #3.*'north'"),
         ("10-00-00-000000,0000001", r"train.csv.*Row #3: Expected 5 columns, got 2"),
     ],

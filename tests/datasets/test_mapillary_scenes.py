@@ -84,8 +84,9 @@ def test_a_lost_first_frame_is_a_scene_of_its_own(tmp_path: Path) -> None:
     assert shape(found) == {"s-0": "[s0:not_in_raw]", "s-1": "s1 s2"}
 
 
-def test_a_frame_without_a_number_for_a_place_cuts(tmp_path: Path) -> None:
-    found = read_scenes(write(tmp_path, run(3), easting_m={"s1": float("nan")}))
+@pytest.mark.parametrize("east_m", [float("nan"), float("inf"), 1e300])
+def test_a_frame_without_a_place_on_earth_cuts(tmp_path: Path, east_m: float) -> None:
+    found = read_scenes(write(tmp_path, run(3), easting_m={"s1": east_m}))
     assert shape(found) == {"s-0": "s0 [s1:no_position]", "s-2": "s2"}
 
 

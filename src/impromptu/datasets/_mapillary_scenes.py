@@ -20,6 +20,7 @@ from impromptu.files import fingerprint
 
 MAX_STEP_M = 50.0
 """Steps between frames are 1 to 13 m, rarely 40; further is a jump of the source's positions."""
+MAX_UTM_M = 2e7
 TABLES = "seq_info.csv", "postprocessed.csv", "raw.csv"
 SUBSETS = "query", "database"
 _KEY = re.compile(r"[\w-]+")
@@ -106,13 +107,15 @@ def _joined(folder: Path, keys: NDArray[Any]) -> tuple[Floats, NDArray[np.str_]]
     raw = read_columns(folder / "raw.csv", ("key", "pano"))
     place, image = _rows_of(places["key"], keys), _rows_of(raw["key"], keys)
     easting_northing = np.column_stack([places["easting"], places["northing"]])
+    # No place on earth has larger ones, not even beside its own zone.
+    easting_northing[~(np.abs(easting_northing) < MAX_UTM_M)] = np.nan
     # Row -1 stands for a key that a table lacks: each table is looked up with one row added.
     xy_m = np.vstack([easting_northing, [[np.nan, np.nan]]])[place]
     faults = np.select(
         [
             place < 0,
             image < 0,
-            ~np.isfinite(xy_m).all(axis=-1),
+            np.isnan(xy_m).any(axis=-1),
             np.append(raw["pano"], "")[image] == "True",
             np.append(places["view_direction"], "")[place] != "Forward",
         ],

@@ -25,7 +25,8 @@ MAX_GAP_NS = 350_000_000
 MAX_SPEED_MPS = 60.0
 """A position that needs more is a jump of the GPS, and cuts the drive."""
 _SPLITS = "train", "val", "test"
-_TIME = re.compile(r"([01]\d|2[0-3])-([0-5]\d)-([0-5]\d)-(\d{1,6})")
+_TIME = re.compile(r"([01][0-9]|2[0-3])-([0-5][0-9])-([0-5][0-9])-([0-9]{1,6})")
+_IMAGE = re.compile(r"[0-9]{1,12}")
 _HALF_DAY_NS = 12 * 3_600 * 10**9
 _DETECTION_KIT = "Annotations", "IDD_Detection"
 
@@ -96,7 +97,7 @@ def _rows(log: Log) -> tuple[Ints, Ints, Floats]:
 
 
 def _image_number(path: Path, row: int, text: str) -> int:
-    if not text.isdecimal():
+    if not _IMAGE.fullmatch(text):
         raise LogError(f"{path}:{row}: image_idx is {text!r}; expected digits: {ADVICE}")
     return int(text)
 
