@@ -246,3 +246,43 @@ def test_a_run_killed_outright_goes_on_and_leaves_no_worker(tmp_path: Path) -> N
     assert 3 <= len(finished) < 12
     generate(raw, killed, ["nuscenes"], None, recipe, workers=2)
     assert _bytes(whole) == _bytes(killed)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "rate_hz"),
+    [
+        (Recipe((), "strict"), None),
+        (Recipe((), "released"), 2.0),
+        (Recipe((), "released", mapillary_hz=4.0), 4.0),
+    ],
+)
+def test_only_the_published_recipe_takes_a_rate_for_granted(
+    recipe: Recipe, rate_hz: float | None
+) -> None:
+    assert recipe.frames_hz == rate_hz
+
+
+def test_without_a_rate_mapillary_is_asked_about_images_alone(tmp_path: Path) -> None:
+    """19 + 18 frames, four of them unusable; an image of each sequence is missing."""
+    miniature.write(
+        tmp_path / "raw", datasets=["mapillary_sls"], logs=1, duration_s=9.0, images=False
+    )
+    asked = ("trajectory", "scene_description")
+    found = {}
+    for rate_hz in None, 2.0:
+        out = tmp_path / f"out_{rate_hz}"
+        recipe = Recipe(asked, mapillary_hz=rate_hz)
+        generate(tmp_path / "raw", out, ["mapillary_sls"], None, recipe, 1)
+        manifest = read_json(out / MANIFEST)
+        assert manifest["recipe"]["mapillary_hz"] == rate_hz
+        found[rate_hz] = manifest["datasets"]["mapillary_sls"]["train"]
+    assert found[None]["clips"] == found[2.0]["clips"] == 33
+    assert found[None]["questions"]["q7"]["dropped"] == {"past_under_1.5s": 33}
+    assert found[None]["questions"]["q5"]["samples"] == 31
+    assert found[2.0]["questions"]["q7"]["samples"] > 0
+    assert found[None]["keyframes_dropped"] == {
+        "not_forward": 1,
+        "not_in_postprocessed": 1,
+        "not_in_raw": 1,
+        "panorama": 1,
+    }

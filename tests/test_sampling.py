@@ -56,6 +56,20 @@ def test_a_gap_between_two_points_of_the_grid_cuts_too() -> None:
     assert [len(way.past(index)) for index in range(4)] == [7, 7, 1, 4]
 
 
+def test_another_body_of_the_track_is_not_known() -> None:
+    """Three runs: 0 to 4.5 s, 5 s alone, and 100 m further on 5.5 to 10 s, but for 8 and 8.5 s."""
+    stamps, bodies = times(*np.arange(0, 10.1, 0.5)), np.repeat([0, 1, 2], [10, 1, 10])
+    stamps, bodies = np.delete(stamps, [16, 17]), np.delete(bodies, [16, 17])
+    whole = straight(stamps)
+    at_m = whole.translations_m + 100 * bodies[:, None]
+    track = PoseTrack(stamps, whole.rotations, at_m, round(0.75 * S), bodies=bodies)
+    way = windows(track, times(4, 5, 6), np.array([[0], [1], [2]]))
+    assert way.present.valid.all()
+    assert [len(way.past(index)) for index in range(3)] == [7, 1, 2]
+    assert [len(way.future(index)) for index in range(3)] == [1, 0, 3]
+    np.testing.assert_allclose(way.future(2).xy_m[:, 0], [5, 10, 15])
+
+
 def test_a_present_within_a_gap_is_not_valid() -> None:
     way = windows(straight(times(0, 0.5, 2.0, 2.5)), times(0.5, 1.0))
     assert way.present.valid.tolist() == [True, False]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -169,6 +169,7 @@ def _units(
         if splits is None or log.split in splits:
             made_of = [_code(), name, log.id, log.split, str(base), key(recipe), inputs(log)]
             stem = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
+            log = replace(log, frames_hz=recipe.frames_hz)
             yield Unit(name, log, recipe, base, out / WORK / "parts" / f"{stem}.part")
 
 

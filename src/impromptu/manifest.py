@@ -24,6 +24,7 @@ def key(recipe: Recipe) -> dict[str, Any]:
         "preset": recipe.preset,
         "questions": list(recipe.questions),
         "missing_images": recipe.missing_images,
+        "mapillary_hz": recipe.mapillary_hz,
         "wording_sha256": wording,
     }
 

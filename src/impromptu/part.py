@@ -28,12 +28,22 @@ MissingImages = Literal["drop", "keep"]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What to make of every log; two equal recipes over equal inputs give equal bytes."""
+    """What to make of every log; two equal recipes over equal inputs give equal bytes.
+
+    Attributes:
+        mapillary_hz: Frames a second of Mapillary SLS, which has no time; None for not known.
+    """
 
     questions: tuple[str, ...]
     preset: PresetName = "strict"
     wording: Path | None = None
     missing_images: MissingImages = "drop"
+    mapillary_hz: float | None = None
+
+    @property
+    def frames_hz(self) -> float | None:
+        """Frames a second of logs without time; published code took half a second for granted."""
+        return self.mapillary_hz or (2.0 if self.preset == "released" else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,14 +93,20 @@ class Windows:
         return EgoStatus(velocity, known, steering, logged=False)
 
 
-def windows(track: PoseTrack, anchors_ns: Ints) -> Windows:
-    """Resample the ego's track around all presents of a log at once."""
+def windows(track: PoseTrack, anchors_ns: Ints, bodies: Ints | int = 0) -> Windows:
+    """Resample the ego's track around all presents of a log at once.
+
+    Args:
+        track: The ego's.
+        anchors_ns: (n,) presents.
+        bodies: Of a track that is cut into several bodies, the one of each present, (n, 1).
+    """
     times_ns = anchors_ns[:, None] + STEP_NS * _GRID
-    world = track.at(times_ns)
+    world = track.at(times_ns, bodies)
     present = world[:, _NOW]
     ego = world.seen_from(world[:, _NOW, None])
     # Times that no gap parts from the present follow on one another.
-    run = world.valid & track.unbroken(times_ns, anchors_ns[:, None])
+    run = world.valid & track.unbroken(times_ns, anchors_ns[:, None], bodies)
     velocity = _backward(world.translations_m, run)
     acceleration = _backward(velocity, run & ~np.isnan(velocity[..., 0]))
     return Windows(

@@ -21,6 +21,7 @@ _ALLOWED: dict[str, Sequence[str]] = {
     "preset": get_args(PresetName),
     "missing_images": get_args(MissingImages),
     "wording": (),
+    "mapillary_hz": (),
 }
 _LISTS = ("datasets", "split", "questions")
 
@@ -38,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add(f"--{name}", nargs="+", choices=known, metavar="NAME", help=text)
     add("--preset", choices=_ALLOWED["preset"], help="[strict]; released leaks, as published")
     add("--missing_images", choices=_ALLOWED["missing_images"], help="samples without [drop]")
+    rate = "frames a second of Mapillary SLS, whose files have no time; without it no trajectory"
+    add("--mapillary_hz", type=float, metavar="HZ", help=f"{rate} is asked of it [released: 2]")
     add("--wording", metavar="FILE", help="replaces some sentences")
     cores = os.cpu_count() or 1
     add("--workers", type=int, default=cores, metavar="N", help="processes [%(default)s]")
@@ -49,12 +52,15 @@ def run(args: argparse.Namespace) -> int:
     if args.workers < 1:
         raise ValueError(f"--workers {args.workers}: expected at least 1")
     chosen = _chosen(args)
+    if (rate := chosen["mapillary_hz"]) is not None and not 0.1 <= rate <= 100:
+        raise ValueError(f"mapillary_hz {rate}: expected 0.1 to 100 frames a second")
     names = chosen["datasets"] or present_datasets(args.data_raw)
     recipe = Recipe(
         questions=tuple(chosen["questions"] or plugins.names(questions)),
         preset=chosen["preset"] or "strict",
         wording=Path(chosen["wording"]) if chosen["wording"] else None,
         missing_images=chosen["missing_images"] or "drop",
+        mapillary_hz=rate,
     )
     result = generate(args.data_raw, args.out, names, chosen["split"], recipe, args.workers)
     _tell(result, args.out)
@@ -68,19 +74,23 @@ def _chosen(args: argparse.Namespace) -> dict[str, Any]:
         if key not in _ALLOWED:
             raise ValueError(f"{args.recipe}: unknown {key!r}; known are {', '.join(_ALLOWED)}")
         _check(args.recipe, key, value)
-    return {key: getattr(args, key) or recipe.get(key) for key in _ALLOWED}
+    given = {key: getattr(args, key) for key in _ALLOWED}
+    return {key: recipe.get(key) if given[key] is None else given[key] for key in _ALLOWED}
 
 
 def _check(path: Path, key: str, value: Any) -> None:
     """Refuse a value of a recipe that its flag would refuse."""
     values = value if key in _LISTS else [value]
+    if key == "mapillary_hz" and isinstance(value, int | float):
+        return
     if value is None or (
         isinstance(values, list)
         and all(isinstance(one, str) for one in values)
         and (key == "wording" or set(values) <= set(_ALLOWED[key]))
     ):
         return
-    expected = f"of {', '.join(_ALLOWED[key])}" if _ALLOWED[key] else "a file's path"
+    free = {"wording": "a file's path", "mapillary_hz": "a number"}
+    expected = free.get(key) or f"of {', '.join(_ALLOWED[key])}"
     kind = "a list " if key in _LISTS else ""
     raise ValueError(f"{path}: {key}: expected {kind}{expected}, got {value!r:.80}")
 

@@ -22,6 +22,8 @@ class Log:
         source: What ``Dataset.clips`` opens first: this log's file or folder, or an index of it.
         inputs: The native files under ``root`` that its clips are read from, images apart; a
             change in one makes finished work stale.
+        frames_hz: Frames a second, as the user states them for a format without time, or None
+            where nobody knows; adapters whose files hold stamps do not look at it.
     """
 
     id: str
@@ -29,6 +31,7 @@ class Log:
     root: Path
     source: Path
     inputs: tuple[Path, ...] = ()
+    frames_hz: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

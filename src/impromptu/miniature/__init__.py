@@ -10,7 +10,17 @@ from zlib import crc32
 import numpy as np
 
 from impromptu.files import read_json, write_json
-from impromptu.miniature import argoverse2, kitti, navsim, nuscenes, once, scenery, stories
+from impromptu.miniature import (
+    argoverse2,
+    idd,
+    kitti,
+    mapillary_sls,
+    navsim,
+    nuscenes,
+    once,
+    scenery,
+    stories,
+)
 from impromptu.miniature.files import Drive, Pictures
 from impromptu.miniature.render import WEATHERS, Studio
 
@@ -21,6 +31,8 @@ WRITERS: dict[str, _Writer] = {
     "argoverse2": argoverse2.write,
     "navsim": navsim.write,
     "once": once.write,
+    "idd": idd.write,
+    "mapillary_sls": mapillary_sls.write,
 }
 DATASETS = tuple(WRITERS)
 
