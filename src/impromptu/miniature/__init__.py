@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from impromptu.files import read_json, write_json
-from impromptu.miniature import argoverse2, kitti, nuscenes, scenery, stories
+from impromptu.miniature import argoverse2, kitti, nuscenes, scenery, stories, waymo
 from impromptu.miniature.files import Drive, Pictures
 from impromptu.miniature.render import WEATHERS, Studio
 
@@ -19,6 +19,7 @@ WRITERS: dict[str, _Writer] = {
     "nuscenes": nuscenes.write,
     "kitti": kitti.write,
     "argoverse2": argoverse2.write,
+    "waymo": waymo.write,
 }
 DATASETS = tuple(WRITERS)
 
