@@ -5,12 +5,11 @@ checksum of the payload; all little-endian
 (https://www.tensorflow.org/tutorials/load_data/tfrecord).
 """
 
+import mmap
 import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,7 @@ _POLYNOMIAL = 0x82F63B78
 _ONES = 0xFFFFFFFF
 _LANE = 256
 _HEAD, _TAIL = 12, 4
-BLOCK = 4096
-"""Bytes fetched where fewer are asked for: one page."""
+Bytes = NDArray[np.uint8]
 
 
 def _table() -> list[int]:
@@ -60,6 +58,8 @@ def crc32c(data: bytes) -> int:
     head, state = len(data) % _LANE, _ONES
     for byte in data[:head]:
         state = (state >> 8) ^ _TABLE[(state ^ byte) & 0xFF]
+    if head == len(data):
+        return state ^ _ONES
     a, b, c, d = _AFTER
     for lane in _lanes(data[head:]).tolist():
         state = (
@@ -90,44 +90,18 @@ def framed(payload: bytes) -> bytes:
     return length + next(sums) + payload + next(sums)
 
 
-class RandomFile:
-    """A file read here and there, some thousand bytes at a time, so that the rest stays unread.
-
-    Attributes:
-        size: In bytes.
-        bytes_read: So far.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        self.size = os.fstat(self._handle).st_size
-        self.bytes_read = 0
-        self._start, self._block = 0, b""
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        os.close(self._handle)
-
-    def read(self, start: int, end: int) -> bytes:
-        """Return bytes from start to end, fewer at the end of the file."""
-        first = start - self._start
-        if first < 0 or end - self._start > len(self._block):
-            self._start, first = start, 0
-            self._block = os.pread(self._handle, max(end - start, BLOCK), start)
-            self.bytes_read += len(self._block)
-        return self._block[first : first + end - start]
+def mapped(path: Path) -> Bytes:
+    """Return a file's bytes without reading them: only pages that are looked at are fetched."""
+    with path.open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:  # which cannot be mapped
+            return np.zeros(0, dtype=np.uint8)
+        view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if hasattr(mmap, "MADV_RANDOM"):
+        view.madvise(mmap.MADV_RANDOM)  # else pages around them are fetched as well
+    return np.frombuffer(view, dtype=np.uint8)
 
 
-def spans(file: RandomFile) -> Iterator[tuple[int, int]]:
+def spans(data: Bytes) -> Iterator[tuple[int, int]]:
     """Yield where each record's payload starts and ends.
 
     The checksum of every length is checked. Those of payloads are not: it would take reading all
@@ -137,19 +111,18 @@ def spans(file: RandomFile) -> Iterator[tuple[int, int]]:
         ValueError: A length's checksum differs, or the file ends within a record.
     """
     start = number = 0
-    while start < file.size:
-        number, head = number + 1, file.read(start, start + _HEAD)
-        if len(head) == _HEAD and masked_crc32c(head[:8]) != struct.unpack("<I", head[8:])[0]:
+    while start < len(data):
+        number, head = number + 1, data[start : start + _HEAD].tobytes()
+        if len(head) == _HEAD and masked_crc32c(head[:8]) != int.from_bytes(head[8:], "little"):
             raise ValueError(
                 f"record {number} at byte {start}: the checksum of its length does not match, so "
                 "the file is damaged: download it again"
             )
         # Where the head itself is cut short the end is beyond the file as well.
-        length = int.from_bytes(head[:8], "little")
-        end = start + _HEAD + length
-        if len(head) < _HEAD or end + _TAIL > file.size:
+        end = start + _HEAD + int.from_bytes(head[:8], "little")
+        if len(head) < _HEAD or end + _TAIL > len(data):
             raise ValueError(
-                f"record {number} at byte {start}: the file ends within it, after {file.size} "
+                f"record {number} at byte {start}: the file ends within it, after {len(data)} "
                 "bytes: download it again"
             )
         yield start + _HEAD, end

@@ -1,7 +1,7 @@
 """Waymo: a hand-made segment in both releases, its faults, and what its own messages read."""
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+import mmap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from impromptu.arrays import Floats
+from impromptu.arrays import Floats, Ints
 from impromptu.clip import Clip
-from impromptu.datasets import Dropped, LogError, waymo
+from impromptu.datasets import Dropped, LogError, _waymo_record, waymo
 from impromptu.datasets._waymo_record import read_record
+from impromptu.datasets._wire import Columns, Messages
 from impromptu.miniature.wire import content, doubles, whole
-from impromptu.tfrecord import RandomFile, framed, masked_crc32c, spans
+from impromptu.tfrecord import framed, mapped, masked_crc32c, spans
 
 START_US = 1_550_000_000_000_000
 NAME = "123_456_000_476_000"
@@ -299,15 +300,26 @@ def test_unknown_fields_and_types_are_passed_over(tmp_path: Path) -> None:
     assert (agent.category, agent.kind) == ("Unknown", "object")
 
 
-def test_the_lidar_stays_unread(tmp_path: Path) -> None:
+def test_the_lidar_stays_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames of real size: 2.2 MB of images and 2.5 MB of lidar."""
     jpeg, lidar = bytes(440_000), content(5, bytes(500_000)) * 5
     images = b"".join(image(camera, 0, jpeg) for camera in range(1, 6))
     many = [label(f"track {i}", 1, CAR[2], 1) for i in range(100)]
     path = write(tmp_path, [frame(t, extra=b"".join([images, lidar, *many])) for t in (0, 100)])
-    with RandomFile(path) as file:
-        assert len(read_record(file).labels.ids) == 208
-        assert file.bytes_read < 0.02 * file.size
+    page, size = mmap.PAGESIZE, path.stat().st_size
+    looked_at = set[int]()
+
+    class Watched(Messages):
+        """Notes the pages that values are taken from."""
+
+        def fields(self, places: Ints) -> Iterator[Columns]:
+            for column in super().fields(places):
+                looked_at.update((column.starts // page).tolist())
+                yield column
+
+    monkeypatch.setattr(_waymo_record, "Messages", Watched)
+    assert len(read_record(path).labels.ids) == 208
+    assert 0 < len(looked_at) * page < 0.05 * size
 
 
 @pytest.mark.parametrize(
@@ -316,9 +328,9 @@ def test_the_lidar_stays_unread(tmp_path: Path) -> None:
         (lambda data: data[:-1], "record 3 at byte .*the file ends within it"),
         (lambda data: b"\x01" + data[1:], "record 1 at byte 0: the checksum"),
         (lambda data: data[:12] + b"\x0b" + data[13:], "byte 12: not a protobuf field"),
-        (lambda data: framed(whole(9, 1)) + data, "byte 12: a frame without a stamp"),
+        (lambda data: framed(whole(9, 1)) + data, "record 1: a frame without a stamp"),
         (lambda data: framed(frame(9_999_999)) + data, "frame 1 is stamped .* from others"),
-        (lambda data: framed(frame(5, extra=content(6, b"\x0b"))), "not a protobuf message"),
+        (lambda data: framed(frame(5, extra=content(6, b"\x0b"))), "byte .*: not a protobuf field"),
     ),
 )
 def test_damage_is_told(tmp_path: Path, damage: Callable[[bytes], bytes], message: str) -> None:
@@ -489,11 +501,10 @@ def test_the_real_segments(real: Path) -> None:
 
 def test_the_checksum_of_real_records(real: Path) -> None:
     path = next((real / "validation").glob("segment-1024*"))
-    with RandomFile(path) as file:
-        ((start, end),) = spans(file)
-        assert os.path.getsize(path) == end + 4
-        expected = int.from_bytes(file.read(end, end + 4), "little")
-        assert masked_crc32c(file.read(start, end)) == expected
+    data = path.read_bytes()
+    ((start, end),) = spans(mapped(path))
+    assert len(data) == end + 4
+    assert masked_crc32c(data[start:end]) == int.from_bytes(data[end:], "little")
 
 
 @pytest.fixture()
@@ -511,32 +522,30 @@ def box_row(box: Any) -> list[float]:
 
 def agrees(path: Path, messages: Any) -> None:
     """Compare all that is read of a record with what its own messages say."""
-    with RandomFile(path) as file:
-        segment, frames = read_record(file), []
-        for span in spans(file):
-            frames.append(messages.Frame.FromString(file.read(*span)))
-        theirs = [label for one in frames for label in one.laser_labels]
-        assert segment.stamps_ns.tolist() == [1000 * one.timestamp_micros for one in frames]
-        matrices: Floats = np.array([one.pose.transform for one in frames]).reshape(-1, 4, 4)
-        np.testing.assert_array_equal(segment.world_SE3_ego.rotations, matrices[:, :3, :3])
-        np.testing.assert_array_equal(segment.world_SE3_ego.translations_m, matrices[:, :3, 3])
-        assert list(segment.labels.ids) == [label.id for label in theirs]
-        assert segment.labels.types.tolist() == [label.type for label in theirs]
-        assert segment.labels.points.tolist() == [x.num_lidar_points_in_box for x in theirs]
-        boxes = np.array([box_row(label.box) for label in theirs])
-        np.testing.assert_array_equal(segment.labels.boxes, boxes)
-        for camera in frames[0].context.camera_calibrations:
-            mine = segment.calibrations[camera.name]
-            assert mine.size_px == (camera.width, camera.height)
-            k = mine.intrinsics_px
-            assert [k[0, 0], k[1, 1], k[0, 2], k[1, 2]] == list(camera.intrinsic[:4])
-            origin = np.reshape(camera.extrinsic.transform, (4, 4))[:3, 3]
-            np.testing.assert_array_equal(mine.ego_SE3_camera.translations_m, origin)
-        for one in frames:
-            images = segment.images(1000 * one.timestamp_micros)
-            assert {name: image.content() for name, image in images.items()} == {
-                image.name: image.image for image in one.images
-            }
+    data, segment = path.read_bytes(), read_record(path)
+    frames = [messages.Frame.FromString(data[a:b]) for a, b in spans(mapped(path))]
+    theirs = [label for one in frames for label in one.laser_labels]
+    assert segment.stamps_ns.tolist() == [1000 * one.timestamp_micros for one in frames]
+    matrices: Floats = np.array([one.pose.transform for one in frames]).reshape(-1, 4, 4)
+    np.testing.assert_array_equal(segment.world_SE3_ego.rotations, matrices[:, :3, :3])
+    np.testing.assert_array_equal(segment.world_SE3_ego.translations_m, matrices[:, :3, 3])
+    assert list(segment.labels.ids) == [label.id for label in theirs]
+    assert segment.labels.types.tolist() == [label.type for label in theirs]
+    assert segment.labels.points.tolist() == [x.num_lidar_points_in_box for x in theirs]
+    boxes = np.array([box_row(label.box) for label in theirs])
+    np.testing.assert_array_equal(segment.labels.boxes, boxes)
+    for camera in frames[0].context.camera_calibrations:
+        mine = segment.calibrations[camera.name]
+        assert mine.size_px == (camera.width, camera.height)
+        k = mine.intrinsics_px
+        assert [k[0, 0], k[1, 1], k[0, 2], k[1, 2]] == list(camera.intrinsic[:4])
+        origin = np.reshape(camera.extrinsic.transform, (4, 4))[:3, 3]
+        np.testing.assert_array_equal(mine.ego_SE3_camera.translations_m, origin)
+    for one in frames:
+        images = segment.images.get(1000 * one.timestamp_micros, {})
+        assert {name: image.content() for name, image in images.items()} == {
+            image.name: image.image for image in one.images
+        }
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,15 +1,12 @@
-"""Protobuf messages: walked in a file and in memory alike, whatever the order of fields."""
-
-from pathlib import Path
+"""Protobuf messages: walked side by side, whatever the order of fields."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from impromptu.datasets._wire import Messages, fields
+from impromptu.datasets._wire import Messages
 from impromptu.miniature.wire import content, doubles, whole
-from impromptu.tfrecord import RandomFile
 
 FIELD = st.one_of(
     st.builds(whole, st.integers(1, 2000), st.integers(0, 2**62)),
@@ -19,17 +16,36 @@ FIELD = st.one_of(
 MESSAGES = st.lists(st.lists(FIELD, max_size=5).map(b"".join), min_size=1, max_size=4)
 
 
-def in_file(path: Path, data: bytes) -> list[tuple[int, int, bytes]]:
-    path.write_bytes(b"xx" + data + b"\xff" * 30)
-    with RandomFile(path) as file:
-        found = list(fields(file, 2, 2 + len(data)))
-    return [(number, value, data[first - 2 : last - 2]) for number, value, first, last in found]
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        value, shift, at = value | (data[at] & 127) << shift, shift + 7, at + 1
+        if data[at - 1] < 128:
+            return value, at
+
+
+def one_by_one(data: bytes) -> list[tuple[int, int, bytes]]:
+    """Walk a sound message as the documentation describes it."""
+    found, at = [], 0
+    while at < len(data):
+        tag, first = varint(data, at)
+        value = 0
+        if tag & 7 == 0:
+            value, at = varint(data, first)
+        elif tag & 7 == 1:
+            at = first + 8
+        else:
+            length, first = varint(data, first)
+            at = first + length
+        found.append((tag >> 3, value, data[first:at]))
+    return found
 
 
 def in_memory(messages: list[bytes]) -> list[list[tuple[int, int, bytes]]]:
     data, ends = b"".join(messages), np.cumsum([len(message) for message in messages])
     found: list[list[tuple[int, int, bytes]]] = [[] for _ in messages]
-    for c in Messages(data).fields(np.append(0, ends)[:-1], ends):
+    places = np.column_stack([np.append(0, ends)[:-1], ends])
+    for c in Messages(np.frombuffer(data or b"-", np.uint8)).fields(places):
         rows = np.column_stack([c.rows, c.numbers, c.varints, c.starts, c.ends]).tolist()
         for row, number, value, first, last in rows:
             found[row].append((number, value, data[first:last]))
@@ -45,21 +61,23 @@ def test_the_documented_example() -> None:
 
 
 @given(MESSAGES)
-def test_both_walks_find_the_same_fields(
-    tmp_path_factory: pytest.TempPathFactory, messages: list[bytes]
-) -> None:
-    path = tmp_path_factory.mktemp("wire") / "a"
-    one_by_one = [in_file(path, message) for message in messages]
-    for alone, beside in zip(one_by_one, in_memory(messages), strict=True):
+def test_side_by_side_finds_what_one_by_one_does(messages: list[bytes]) -> None:
+    for message, beside in zip(messages, in_memory(messages), strict=True):
+        alone = one_by_one(message)
         assert [(n, raw) for n, _, raw in alone] == [(n, raw) for n, _, raw in beside]
         # A varint is told where there is one; elsewhere it means nothing.
         both = zip(alone, beside, strict=True)
         assert all(value in (0, other) for (_, value, _), (_, other, _) in both)
 
 
-def test_doubles_are_read_where_they_lie() -> None:
-    data = doubles(1, [0.5, -2.25])
-    np.testing.assert_array_equal(Messages(data).doubles(np.array([1, 10])), [0.5, -2.25])
+def test_repeated_doubles_packed_or_not() -> None:
+    packed = content(7, doubles(1, [1])[1:] + doubles(1, [2])[1:])
+    parts = [doubles(7, [1, 2, 3]), packed, doubles(7, [1]) + whole(7, 9) + doubles(8, [4]), b""]
+    ends = np.cumsum([len(part) for part in parts])
+    places = np.column_stack([np.append(0, ends)[:-1], ends])
+    found = Messages(np.frombuffer(b"".join(parts), np.uint8)).repeated(places, 7, 2)
+    expected = np.array([[1, 2], [1, 2], [1, np.nan], [np.nan, np.nan]])
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize(
@@ -74,11 +92,9 @@ def test_doubles_are_read_where_they_lie() -> None:
         b"\x80",
     ),
 )
-def test_bytes_that_are_no_message_are_refused(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(ValueError, match="byte 2: .*protobuf field"):
-        in_file(tmp_path / "a", data)
-    with pytest.raises(ValueError, match="not a protobuf message"):
-        in_memory([data])
+def test_bytes_that_are_no_message_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="byte 2: not a protobuf field"):
+        in_memory([whole(1, 1), data])
 
 
 @given(st.lists(st.binary(max_size=60), min_size=1, max_size=3))

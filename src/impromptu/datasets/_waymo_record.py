@@ -5,8 +5,8 @@ Field numbers are those of ``waymo.open_dataset.Frame`` and the messages in it
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -20,8 +20,8 @@ from impromptu.datasets._waymo_segment import (
     pinhole,
     rigid,
 )
-from impromptu.datasets._wire import Messages, fields
-from impromptu.tfrecord import RandomFile, spans
+from impromptu.datasets._wire import Messages
+from impromptu.tfrecord import mapped, spans
 
 _CONTEXT, _STAMP, _POSE, _IMAGES, _LASER_LABELS = 1, 2, 3, 4, 6
 _CALIBRATIONS = 2
@@ -29,141 +29,127 @@ _CAMERA, _INTRINSIC, _EXTRINSIC, _WIDTH, _HEIGHT = 1, 2, 3, 4, 5
 _IMAGE_CAMERA, _JPEG, _IMAGE_POSE = 1, 2, 3
 _TRANSFORM = 1
 _LABEL_BOX, _LABEL_TYPE, _LABEL_ID, _LABEL_POINTS = 1, 3, 4, 7
+_LAST_US = 2**62 // 1000
 _BOX = {1: 0, 2: 1, 3: 2, 5: 3, 4: 4, 6: 5, 7: 6}
 """Column of each field of a box; on the wire width comes before length."""
-_Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Frame:
-    """What is wanted of one frame: its stamp, its pose, and where the rest lies."""
-
-    stamp_ns: int
-    transform: Floats
-    context: _Span
-    images: Sequence[_Span]
-    labels: Sequence[_Span]
-
-
-def read_record(file: RandomFile) -> Segment:
-    """Read all frames' stamps, poses and labels; images are read when they are asked for.
+def read_record(path: Path) -> Segment:
+    """Read all frames' stamps, poses and labels, and where their images lie.
 
     Raises:
         ValueError: The file is cut short, its framing is damaged, or a frame is no message.
     """
-    frames = [_frame(file, *span) for span in spans(file)]
-    # Of frames with one stamp the first has the images; that their poses agree is checked later.
-    by_stamp = {frame.stamp_ns: frame for frame in reversed(frames)}
-    calibrations = [_calibrations(file, *frame.context) for frame in frames[:1]]
+    data = mapped(path)
+    messages, frames = Messages(data), np.array(list(spans(data)), dtype=np.int64).reshape(-1, 2)
+    whole = np.zeros(len(frames), dtype=np.int64)
+    stamps_us, poses, contexts = whole, np.zeros_like(frames), np.zeros_like(frames)
+    images, labels = [np.zeros((0, 3), np.int64)], [np.zeros((0, 3), np.int64)]
+    for column in messages.fields(frames):
+        stamp = column.of(_STAMP)
+        stamps_us[stamp.rows] = stamp.varints
+        for number, places in ((_POSE, poses), (_CONTEXT, contexts)):
+            part = column.of(number)
+            places[part.rows] = part.spans
+        for number, found in ((_IMAGES, images), (_LASER_LABELS, labels)):
+            part = column.of(number)
+            found.append(np.column_stack([part.rows, part.spans]))
+    if (bad := np.flatnonzero((stamps_us <= 0) | (stamps_us > _LAST_US))).size:
+        raise ValueError(
+            f"record {bad[0] + 1}: a frame without a stamp; is this a perception record?"
+        )
+    stamps_ns = stamps_us * 1000
     return Segment(
-        stamps_ns=np.array([frame.stamp_ns for frame in frames], dtype=np.int64),
-        world_SE3_ego=rigid(np.array([f.transform for f in frames]).reshape(-1, 16)),
-        labels=_labels(file, frames),
-        calibrations=calibrations[0] if calibrations else {},
-        images=lambda stamp_ns: _images(file, by_stamp[stamp_ns].images),
+        stamps_ns=stamps_ns,
+        world_SE3_ego=rigid(messages.repeated(poses, _TRANSFORM, 16)),
+        labels=_labels(messages, stamps_ns, _by_frame(labels)),
+        calibrations=_calibrations(messages, contexts[:1]),
+        images=_images(messages, path, stamps_ns, _by_frame(images)),
     )
 
 
-def _frame(file: RandomFile, start: int, end: int) -> _Frame:
-    stamp_ns, transform, context = 0, np.full(16, np.nan), (start, start)
-    images: list[_Span] = []
-    labels: list[_Span] = []
-    for number, value, first, last in fields(file, start, end):
-        if number == _STAMP:
-            stamp_ns = value * 1000
-        elif number == _POSE:
-            transform = _transform(file, first, last)
-        elif number == _CONTEXT:
-            context = first, last
-        elif number == _IMAGES:
-            images.append((first, last))
-        elif number == _LASER_LABELS:
-            labels.append((first, last))
-    if not 0 < stamp_ns < 2**62:
-        raise ValueError(f"byte {start}: a frame without a stamp; is this a perception record?")
-    return _Frame(stamp_ns, transform, context, images, labels)
+def _by_frame(found: Sequence[Ints]) -> Ints:
+    """Return (m, 3) rows of frame, start and end, in the file's order."""
+    places: Ints = np.concatenate(found)
+    return places[np.argsort(places[:, 1], kind="stable")]
 
 
-def _doubles(file: RandomFile, spans_: Sequence[_Span]) -> Floats:
-    """Return repeated doubles, packed or not."""
-    return np.frombuffer(b"".join(_eights(file.read(*span)) for span in spans_), dtype="<f8")
+def _calibrations(messages: Messages, contexts: Ints) -> Mapping[int, Calibration]:
+    """Read the cameras of the first context; one without four intrinsics is left out."""
+    found = [column.of(_CALIBRATIONS).spans for column in messages.fields(contexts)]
+    places = np.concatenate([np.zeros((0, 2), np.int64), *found])
+    numbers = np.zeros((len(places), 3), np.int64)
+    outer = np.zeros_like(places)
+    for column in messages.fields(places):
+        for place, number in enumerate((_CAMERA, _WIDTH, _HEIGHT)):
+            part = column.of(number)
+            numbers[part.rows, place] = part.varints
+        part = column.of(_EXTRINSIC)
+        outer[part.rows] = part.spans
+    inner = messages.repeated(places, _INTRINSIC, 4)
+    poses = camera_pose(messages.repeated(outer, _TRANSFORM, 16))
+    return {
+        camera: Calibration((width, height), pinhole(*inner[row]), poses[row])
+        for row, (camera, width, height) in enumerate(numbers.tolist())
+        if np.isfinite(inner[row]).all()
+    }
 
 
-def _eights(value: bytes) -> bytes:
-    return value[: len(value) // 8 * 8]
+def _images(
+    messages: Messages, path: Path, stamps_ns: Ints, places: Ints
+) -> Mapping[int, Mapping[int, Image]]:
+    """Find all images; of two of a camera and stamp the first counts."""
+    cameras = np.zeros(len(places), np.int64)
+    jpegs, poses = np.zeros((2, len(places), 2), np.int64)
+    for column in messages.fields(places[:, 1:]):
+        camera = column.of(_IMAGE_CAMERA)
+        cameras[camera.rows] = camera.varints
+        for number, found in ((_JPEG, jpegs), (_IMAGE_POSE, poses)):
+            part = column.of(number)
+            found[part.rows] = part.spans
+    taken = rigid(messages.repeated(poses, _TRANSFORM, 16))
+    images: dict[int, dict[int, Image]] = {}
+    keys = zip(stamps_ns[places[:, 0]].tolist(), cameras.tolist(), jpegs.tolist(), strict=True)
+    for row, (stamp_ns, camera, (start, end)) in enumerate(keys):
+        image = Image(end - start, partial(_content, path, start, end), taken[row])
+        images.setdefault(stamp_ns, {}).setdefault(camera, image)
+    return images
 
 
-def _transform(file: RandomFile, start: int, end: int) -> Floats:
-    """Return the (16,) values of a ``Transform``, NaN if there are not 16."""
-    places = [(first, last) for n, _, first, last in fields(file, start, end) if n == _TRANSFORM]
-    values = _doubles(file, places)
-    return values if len(values) == 16 else np.full(16, np.nan)
+def _content(path: Path, start: int, end: int) -> bytes:
+    """Read part of a file; through the map it would come page by page."""
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        return file.read(end - start)
 
 
-def _calibrations(file: RandomFile, start: int, end: int) -> Mapping[int, Calibration]:
-    """Read the cameras of a context; one without four intrinsics is left out."""
-    found = {}
-    for number, _, first, last in fields(file, start, end):
-        if number == _CALIBRATIONS:
-            parts = list(fields(file, first, last))
-            numbers = {number: value for number, value, _, _ in parts}
-            inner = _doubles(file, [(a, b) for number, _, a, b in parts if number == _INTRINSIC])
-            outer = [(a, b) for number, _, a, b in parts if number == _EXTRINSIC]
-            if len(inner) >= 4 and outer:
-                found[numbers.get(_CAMERA, 0)] = Calibration(
-                    (numbers.get(_WIDTH, 0), numbers.get(_HEIGHT, 0)),
-                    pinhole(*inner[:4]),
-                    camera_pose(_transform(file, *outer[0])),
-                )
-    return found
-
-
-def _images(file: RandomFile, places: Sequence[_Span]) -> Mapping[int, Image]:
-    found: dict[int, Image] = {}
-    for start, end in places:
-        camera, transform, jpeg = 0, np.full(16, np.nan), (start, start)
-        for number, value, first, last in fields(file, start, end):
-            if number == _IMAGE_CAMERA:
-                camera = value
-            elif number == _IMAGE_POSE:
-                transform = _transform(file, first, last)
-            elif number == _JPEG:
-                jpeg = first, last
-        content = partial(file.read, *jpeg)
-        found.setdefault(camera, Image(jpeg[1] - jpeg[0], content, rigid(transform)))
-    return found
-
-
-def _labels(file: RandomFile, frames: Sequence[_Frame]) -> Labels:
-    """Read the laser labels of all frames side by side."""
-    parts = [file.read(*span) for frame in frames for span in frame.labels]
-    ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
-    starts = np.append(0, ends)[:-1]
-    data, count = b"".join(parts), len(parts)
-    messages, id_spans = Messages(data), np.zeros((count, 2), np.int64)
-    types, points, box_spans = np.zeros(count, np.int64), np.zeros(count, np.int64), id_spans.copy()
-    for column in messages.fields(starts, ends):
-        box, kind, name, seen = (
-            column.of(number) for number in (_LABEL_BOX, _LABEL_TYPE, _LABEL_ID, _LABEL_POINTS)
-        )
-        types[kind.rows], points[seen.rows] = kind.varints, seen.varints
-        id_spans[name.rows] = np.column_stack([name.starts, name.ends])
-        box_spans[box.rows] = np.column_stack([box.starts, box.ends])
+def _labels(messages: Messages, stamps_ns: Ints, places: Ints) -> Labels:
+    """Read the laser labels of all frames."""
+    types, points = np.zeros((2, len(places)), np.int64)
+    names, boxes = np.zeros((2, len(places), 2), np.int64)
+    for column in messages.fields(places[:, 1:]):
+        for number, values in ((_LABEL_TYPE, types), (_LABEL_POINTS, points)):
+            part = column.of(number)
+            values[part.rows] = part.varints
+        for number, found in ((_LABEL_ID, names), (_LABEL_BOX, boxes)):
+            part = column.of(number)
+            found[part.rows] = part.spans
+    data = messages.data
     return Labels(
-        stamps_ns=np.repeat([f.stamp_ns for f in frames], [len(f.labels) for f in frames]),
-        ids=[data[first:last].decode("utf-8", "replace") for first, last in id_spans.tolist()],
+        stamps_ns=stamps_ns[places[:, 0]],
+        ids=[data[start:end].tobytes().decode("utf-8", "replace") for start, end in names.tolist()],
         types=types,
-        boxes=_boxes(messages, box_spans),
+        boxes=_boxes(messages, boxes),
         points=points,
     )
 
 
-def _boxes(messages: Messages, box_spans: Ints) -> Floats:
+def _boxes(messages: Messages, places: Ints) -> Floats:
     """Return (m, 7) boxes, NaN where a field is absent."""
-    boxes = np.full((len(box_spans), 7), np.nan)
-    for column in messages.fields(*box_spans.T):
+    boxes = np.full((len(places), 7), np.nan)
+    for column in messages.fields(places):
+        eight = column.ends - column.starts == 8
         for number, place in _BOX.items():
-            mine = column.of(number)
-            eight = mine.ends - mine.starts == 8
-            boxes[mine.rows[eight], place] = messages.doubles(mine.starts[eight])
+            if (mine := eight & (column.numbers == number)).any():
+                boxes[column.rows[mine], place] = messages.doubles(column.starts[mine])
     return boxes

@@ -68,14 +68,14 @@ class Segment:
         world_SE3_ego: (n,).
         labels: Of all frames.
         calibrations: By ``CameraName`` number.
-        images: Frame's stamp -> its images by ``CameraName`` number.
+        images: Frame's stamp -> its images, if any, by ``CameraName`` number.
     """
 
     stamps_ns: Ints
     world_SE3_ego: Poses
     labels: Labels
     calibrations: Mapping[int, Calibration]
-    images: Callable[[int], Mapping[int, Image]]
+    images: Mapping[int, Mapping[int, Image]]
 
 
 def rigid(transforms: Floats) -> Poses:

@@ -1,6 +1,6 @@
 """Read a Waymo perception v2 segment: a Parquet table for each component, poses at least."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import lru_cache, partial
 from pathlib import Path
@@ -56,7 +56,7 @@ def read_tables(poses: Path, stack: ExitStack) -> Segment:
         world_SE3_ego=rigid(_transforms(frames[_POSE])),
         labels=_labels(_beside(poses, _BOXES)),
         calibrations=_calibrations(_beside(poses, _CALIBRATIONS)),
-        images=_Images(_beside(poses, _IMAGES), stack).at,
+        images=_images(_beside(poses, _IMAGES), stack),
     )
 
 
@@ -123,35 +123,27 @@ def _calibrations(path: Path) -> Mapping[int, Calibration]:
     }
 
 
-class _Images:
-    """A segment's images by stamp; one row group of them is in memory at a time."""
+def _images(path: Path, stack: ExitStack) -> Mapping[int, Mapping[int, Image]]:
+    """Find all images; one row group of them is in memory at a time."""
+    keys = _columns(path, (_STAMP, _CAMERA, _IMAGE_POSE))
+    if not keys[_CAMERA]:
+        return {}
+    table = stack.enter_context(parquet.ParquetFile(path))
+    sizes = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
+    group_of = [(group, row) for group, size in enumerate(sizes) for row in range(size)]
+    read = lru_cache(maxsize=1)(partial(_jpegs, table))
+    taken = rigid(_transforms(keys[_IMAGE_POSE]))
+    images: dict[int, dict[int, Image]] = {}
+    for row, stamp_ns in enumerate(_stamps(keys).tolist()):
+        image = Image(None, partial(_content, read, *group_of[row]), taken[row])
+        images.setdefault(stamp_ns, {}).setdefault(keys[_CAMERA][row], image)
+    return images
 
-    def __init__(self, path: Path, stack: ExitStack) -> None:
-        keys = _columns(path, (_STAMP, _CAMERA, _IMAGE_POSE))
-        self._cameras, self._poses = keys[_CAMERA], rigid(_transforms(keys[_IMAGE_POSE]))
-        self._rows: dict[int, list[int]] = {}
-        for row, stamp_ns in enumerate(_stamps(keys).tolist()):
-            self._rows.setdefault(stamp_ns, []).append(row)
-        if not self._rows:
-            return
-        table = stack.enter_context(parquet.ParquetFile(path))
-        sizes = [table.metadata.row_group(i).num_rows for i in range(table.num_row_groups)]
-        self._ends = np.cumsum(sizes)
-        self._group = lru_cache(maxsize=1)(partial(self._read, table))
 
-    @staticmethod
-    def _read(table: Any, group: int) -> Any:
-        return table.read_row_group(group, columns=[_JPEG])[_JPEG]
+def _jpegs(table: Any, group: int) -> Any:
+    return table.read_row_group(group, columns=[_JPEG])[_JPEG]
 
-    def at(self, stamp_ns: int) -> Mapping[int, Image]:
-        """Return a frame's images by camera."""
-        return {
-            self._cameras[row]: Image(None, partial(self._content, row), self._poses[row])
-            for row in self._rows.get(stamp_ns, ())
-        }
 
-    def _content(self, row: int) -> bytes:
-        group = int(np.searchsorted(self._ends, row, side="right"))
-        first = int(self._ends[group - 1]) if group else 0
-        content: bytes = self._group(group)[row - first].as_py()
-        return content
+def _content(read: Callable[[int], Any], group: int, row: int) -> bytes:
+    content: bytes = read(group)[row].as_py()
+    return content

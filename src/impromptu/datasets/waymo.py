@@ -26,7 +26,6 @@ from impromptu.datasets._waymo_segment import FARTHEST_M, Calibration, Image, La
 from impromptu.datasets._waymo_tables import POSES, read_tables, table_inputs
 from impromptu.poses import Poses, PoseTrack, pose_track
 from impromptu.sampling import STEP_NS, windows
-from impromptu.tfrecord import RandomFile
 
 MAX_GAP_NS = 250_000_000
 """Poses, and a track's boxes, are 0.1 s apart; one may be missing."""
@@ -85,7 +84,7 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
             if log.source.suffix == ".parquet":
                 segment = read_tables(log.source, stack)
             else:
-                segment = read_record(stack.enter_context(RandomFile(log.source)))
+                segment = read_record(log.source)
             _check_length(segment.stamps_ns)
             track = pose_track(
                 segment.stamps_ns, segment.world_SE3_ego, "poses", max_gap_ns=MAX_GAP_NS
@@ -111,7 +110,7 @@ def _clips(log: Log, segment: Segment, track: PoseTrack) -> Iterator[Clip | Drop
     ego = windows(track, presents_ns)
     boxes, faulty_ns = _boxes(segment.labels, track)
     folder = extracted_folder(log)
-    images = [segment.images(stamp) for stamp in presents_ns.tolist()]
+    images = [segment.images.get(stamp, {}) for stamp in presents_ns.tolist()]
     drive = Drive(
         dataset="waymo",
         log=log,
