@@ -218,6 +218,14 @@ def test_an_empty_folder_is_answered_with_where_to_download(tmp_path: Path) -> N
         present_datasets(tmp_path)
 
 
+def test_a_folder_with_our_readme_alone_holds_no_dataset(tmp_path: Path) -> None:
+    for name in ("waymo", "kitti"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "README.md").touch()
+    (tmp_path / "kitti" / "data").touch()
+    assert present_datasets(tmp_path) == ["kitti"]
+
+
 def test_a_dataset_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
     out, recipe = tmp_path / "out", RECIPE
     result = generate(tmp_path, out, ["kitti", "synthetic"], None, recipe, workers=1)

@@ -45,14 +45,14 @@ class Result:
 
 
 def present_datasets(data_raw: Path) -> list[str]:
-    """Name the datasets whose folder exists under ``data_raw``.
+    """Name the datasets whose folder under ``data_raw`` holds more than our README.
 
     Raises:
         FileNotFoundError: None does; the message says where to get each.
     """
     known = {name: plugins.load(datasets, name, Dataset) for name in plugins.names(datasets)}
     on_disk = {name: dataset for name, dataset in known.items() if dataset.home}
-    found = [name for name, dataset in on_disk.items() if (data_raw / dataset.home).is_dir()]
+    found = [name for name, dataset in on_disk.items() if _filled(data_raw / dataset.home)]
     if not found:
         places = "\n".join(
             f"  {data_raw / dataset.home}: {dataset.title}, {dataset.url}"
@@ -64,6 +64,10 @@ def present_datasets(data_raw: Path) -> list[str]:
             "then --data_raw build/miniature"
         )
     return found
+
+
+def _filled(folder: Path) -> bool:
+    return folder.is_dir() and any(path.name != "README.md" for path in folder.iterdir())
 
 
 def generate(

@@ -122,7 +122,7 @@ def test_drives_do_not_depend_on_how_many_follow() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     (
-        ({"datasets": ["waymo"]}, "no miniature of 'waymo'"),
+        ({"datasets": ["carla"]}, "no miniature of 'carla'"),
         ({"logs": 0}, "at least 1 log"),
         ({"duration_s": 0.5}, "1 to 30 s"),
         ({"duration_s": 31.0}, "1 to 30 s"),

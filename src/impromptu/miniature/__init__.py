@@ -20,6 +20,7 @@ from impromptu.miniature import (
     once,
     scenery,
     stories,
+    waymo,
 )
 from impromptu.miniature.files import Drive, Pictures
 from impromptu.miniature.render import WEATHERS, Studio
@@ -33,6 +34,7 @@ WRITERS: dict[str, _Writer] = {
     "once": once.write,
     "idd": idd.write,
     "mapillary_sls": mapillary_sls.write,
+    "waymo": waymo.write,
 }
 DATASETS = tuple(WRITERS)
 

@@ -1,4 +1,4 @@
-"""What the three writers share: drives, tokens, axes, and files of pictures and rows."""
+"""What the writers share: drives, tokens, axes, and files of pictures and rows."""
 
 import json
 import os
@@ -87,6 +87,12 @@ class Pictures:
         """Save pictures as JPEG or PNG, by their paths' suffix."""
         for i, path in enumerate(paths):
             self._place(path, lambda: _encoded(draw(i), path.suffix))  # noqa: B023 - called at once
+
+    def jpegs(self, count: int, draw: Callable[[int], Image.Image]) -> list[bytes]:
+        """Return pictures as JPEG files' bytes, for formats that hold them inside."""
+        if self.drawn:
+            return [_encoded(draw(i), ".jpg") for i in range(count)]
+        return [_encoded(draw(0), ".jpg")] * count if count else []
 
     def write(self, path: Path, content: bytes) -> None:
         """Write a file that is no picture."""

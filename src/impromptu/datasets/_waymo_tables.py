@@ -1,0 +1,149 @@
+"""Read a Waymo perception v2 segment: a Parquet table for each component, poses at least."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pyarrow import parquet
+from pyarrow.lib import ArrowException
+
+from impromptu.arrays import Floats
+from impromptu.datasets._waymo_segment import (
+    Calibration,
+    Image,
+    Labels,
+    Segment,
+    camera_pose,
+    pinhole,
+    rigid,
+)
+
+POSES = "vehicle_pose"
+_BOXES, _CALIBRATIONS, _IMAGES = "lidar_box", "camera_calibration", "camera_image"
+_STAMP, _CAMERA, _TRACK = "key.frame_timestamp_micros", "key.camera_name", "key.laser_object_id"
+_POSE = "[VehiclePoseComponent].world_from_vehicle.transform"
+_BOX = "[LiDARBoxComponent]."
+_BOX_VALUES = (
+    *(f"box.center.{axis}" for axis in "xyz"),
+    *(f"box.size.{axis}" for axis in "xyz"),
+    "box.heading",
+)
+_LENS = "[CameraCalibrationComponent]."
+_LENS_VALUES = tuple(f"intrinsic.{name}" for name in ("f_u", "f_v", "c_u", "c_v"))
+_JPEG = "[CameraImageComponent].image"
+_IMAGE_POSE = "[CameraImageComponent].pose.transform"
+_Columns = Mapping[str, Sequence[Any]]
+
+
+def table_inputs(poses: Path) -> tuple[Path, ...]:
+    """Return a segment's tables that are there, images apart."""
+    tables = (_beside(poses, component) for component in (_BOXES, _CALIBRATIONS))
+    return (poses, *(path for path in tables if path.is_file()))
+
+
+def read_tables(poses: Path, stack: ExitStack) -> Segment:
+    """Read a segment by the path of its poses; images are read when they are asked for.
+
+    Raises:
+        ValueError: A table is damaged, or lacks a column.
+    """
+    frames = _columns(poses, (_STAMP, _POSE))
+    return Segment(
+        stamps_ns=_stamps(frames),
+        world_SE3_ego=rigid(_transforms(frames[_POSE])),
+        labels=_labels(_beside(poses, _BOXES)),
+        calibrations=_calibrations(_beside(poses, _CALIBRATIONS)),
+        images=_images(_beside(poses, _IMAGES), stack),
+    )
+
+
+def _beside(poses: Path, component: str) -> Path:
+    return poses.parent.parent / component / poses.name
+
+
+def _columns(path: Path, names: Sequence[str]) -> _Columns:
+    """Read some columns; those of a table that is not there are empty."""
+    if not path.is_file():
+        return {name: [] for name in names}
+    try:
+        table = parquet.ParquetFile(path)
+        if missing := [name for name in names if name not in table.schema_arrow.names]:
+            raise ValueError(f"{path}: no column {missing[0]!r}; expected a table of Waymo v2")
+        read = table.read(columns=list(names))
+    except (ArrowException, OSError) as error:
+        raise ValueError(
+            f"{path}: not a whole Parquet file ({error}): download it again"
+        ) from error
+    for name in names:
+        if read[name].null_count:
+            row = read[name].is_null().to_pylist().index(True) + 1
+            raise ValueError(f"{path}: row {row}: {name} is empty: download it again")
+    return {name: read[name].to_pylist() for name in names}
+
+
+def _stamps(columns: _Columns) -> Any:
+    return np.array(columns[_STAMP], dtype=np.int64) * 1000
+
+
+def _transforms(rows: Sequence[Sequence[float]]) -> Floats:
+    """Return (n, 16) matrices, NaN where there are not 16 values."""
+    unknown = [np.nan] * 16
+    whole = [row if len(row) == 16 else unknown for row in rows]
+    return np.array(whole, dtype=np.float64).reshape(-1, 16)
+
+
+def _labels(path: Path) -> Labels:
+    numeric = [_BOX + name for name in _BOX_VALUES]
+    kind, points = f"{_BOX}type", f"{_BOX}num_lidar_points_in_box"
+    columns = _columns(path, (_STAMP, _TRACK, kind, points, *numeric))
+    return Labels(
+        stamps_ns=_stamps(columns),
+        ids=columns[_TRACK],
+        types=np.array(columns[kind], dtype=np.int64),
+        boxes=np.array([columns[name] for name in numeric], dtype=np.float64).T.reshape(-1, 7),
+        points=np.array(columns[points], dtype=np.int64),
+    )
+
+
+def _calibrations(path: Path) -> Mapping[int, Calibration]:
+    numeric = [_LENS + name for name in _LENS_VALUES]
+    size, outer = (f"{_LENS}width", f"{_LENS}height"), f"{_LENS}extrinsic.transform"
+    columns = _columns(path, (_CAMERA, outer, *size, *numeric))
+    placed = camera_pose(_transforms(columns[outer]))
+    return {
+        camera: Calibration(
+            (columns[size[0]][row], columns[size[1]][row]),
+            pinhole(*(columns[name][row] for name in numeric)),
+            placed[row],
+        )
+        for row, camera in enumerate(columns[_CAMERA])
+    }
+
+
+def _images(path: Path, stack: ExitStack) -> Mapping[int, Mapping[int, Image]]:
+    """Find all images; one row group of them is in memory at a time."""
+    keys = _columns(path, (_STAMP, _CAMERA, _IMAGE_POSE))
+    if not keys[_CAMERA]:
+        return {}
+    table = stack.enter_context(parquet.ParquetFile(path))
+    sizes = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
+    group_of = [(group, row) for group, size in enumerate(sizes) for row in range(size)]
+    read = lru_cache(maxsize=1)(partial(_jpegs, table))
+    taken = rigid(_transforms(keys[_IMAGE_POSE]))
+    images: dict[int, dict[int, Image]] = {}
+    for row, stamp_ns in enumerate(_stamps(keys).tolist()):
+        image = Image(None, partial(_content, read, *group_of[row]), taken[row])
+        images.setdefault(stamp_ns, {}).setdefault(keys[_CAMERA][row], image)
+    return images
+
+
+def _jpegs(table: Any, group: int) -> Any:
+    return table.read_row_group(group, columns=[_JPEG])[_JPEG]
+
+
+def _content(read: Callable[[int], Any], group: int, row: int) -> bytes:
+    content: bytes = read(group)[row].as_py()
+    return content

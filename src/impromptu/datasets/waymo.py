@@ -1,0 +1,243 @@
+"""Waymo Open perception: poses, boxes and images of v1 records, or of v2 tables.
+
+The ego origin is the vehicle's, on the ground below the middle of the rear axle. A frame comes
+every 0.1 s; a present is the frame nearest to each half second. Images are taken up to 0.1 s after
+their frame's stamp, as the lidar sweeps past; the ego's motion until then is in their poses. A box
+counts as observed when a lidar point lies in it.
+
+The original JPEG bytes of the presents are written once beside the dataset's folder, under
+``waymo_extracted``: samples name files, and a record's are inside it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from impromptu.arrays import Bools, Floats, Ints
+from impromptu.clip import Camera, Clip, Kind
+from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
+from impromptu.datasets._agents import NEVER_NS, Boxes, Surroundings, surroundings
+from impromptu.datasets._drive import Drive
+from impromptu.datasets._waymo_images import extract, extracted_folder, jpeg
+from impromptu.datasets._waymo_record import read_record
+from impromptu.datasets._waymo_segment import FARTHEST_M, Calibration, Image, Labels, Segment
+from impromptu.datasets._waymo_tables import POSES, read_tables, table_inputs
+from impromptu.poses import Poses, PoseTrack, pose_track
+from impromptu.sampling import STEP_NS, windows
+
+MAX_GAP_NS = 250_000_000
+"""Poses, and a track's boxes, are 0.1 s apart; one may be missing."""
+PERIOD_NS = 100_000_000
+LONGEST_NS = 3_600 * 10**9
+CAMERAS = {1: "FRONT", 2: "FRONT LEFT", 3: "FRONT RIGHT", 4: "SIDE LEFT", 5: "SIDE RIGHT"}
+"""View of each ``CameraName``."""
+_SPLITS = {"training": "train", "validation": "val", "testing": "test"}
+_LOOSE = {"v2_parquet": "train"}
+"""Tables in a folder that is of no split."""
+_TYPES: dict[int, tuple[str, Kind]] = {
+    1: ("Vehicle", "vehicle"),
+    2: ("Pedestrian", "pedestrian"),
+    3: ("Sign", "object"),
+    4: ("Cyclist", "cyclist"),
+}
+_UNKNOWN: tuple[str, Kind] = ("Unknown", "object")
+
+
+def logs(root: Path, scratch: Path) -> Sequence[Log]:
+    """List the segments of each split; one that is there in both releases counts as a record.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    records = [
+        Log(_segment(path), split, root, path, (path,))
+        for folder, split in _SPLITS.items()
+        for path in sorted((root / folder).glob("*.tfrecord"))
+    ]
+    recorded = {log.id for log in records}
+    tables = [
+        Log(path.stem, split, root, path, table_inputs(path))
+        for folder, split in (_SPLITS | _LOOSE).items()
+        for path in sorted((root / folder / POSES).glob("*.parquet"))
+        if path.stem not in recorded
+    ]
+    if not records and not tables:
+        raise not_found(DATASET, root, "neither a record nor a table of poses is here")
+    return records + tables
+
+
+def _segment(path: Path) -> str:
+    return path.stem.removeprefix("segment-").removesuffix("_with_camera_labels")
+
+
+def clips(log: Log) -> Iterator[Clip | Dropped]:
+    """Yield a clip for every half second of a segment, and write its images out.
+
+    Raises:
+        LogError: The file is cut short or damaged; it has no usable pose, or two of one stamp
+            disagree; an image cannot be written.
+    """
+    with ExitStack() as stack:
+        try:
+            if log.source.suffix == ".parquet":
+                segment = read_tables(log.source, stack)
+            else:
+                segment = read_record(log.source)
+            _check_length(segment.stamps_ns)
+            track = pose_track(
+                segment.stamps_ns, segment.world_SE3_ego, "poses", max_gap_ns=MAX_GAP_NS
+            )
+        except ValueError as error:
+            raise LogError(f"{log.source}: {error}") from error
+        yield from _clips(log, segment, track)
+
+
+def _check_length(stamps_ns: Ints) -> None:
+    if len(stamps_ns) and np.ptp(stamps_ns) > LONGEST_NS:
+        row = int(np.abs(stamps_ns - np.median(stamps_ns)).argmax())
+        raise ValueError(
+            f"frame {row + 1} is stamped {stamps_ns[row] // 1000} us, more than "
+            f"{LONGEST_NS // 10**9} s from others; expected some 20 s in all: download it again"
+        )
+
+
+def _clips(log: Log, segment: Segment, track: PoseTrack) -> Iterator[Clip | Dropped]:
+    stamps_ns = np.unique(segment.stamps_ns)
+    wanted_ns = np.arange(stamps_ns[0], stamps_ns[-1] + PERIOD_NS // 2 + 1, STEP_NS)
+    presents_ns, found = _nearest(stamps_ns, wanted_ns)
+    ego = windows(track, presents_ns)
+    boxes, faulty_ns = _boxes(segment.labels, track)
+    folder = extracted_folder(log)
+    images = [segment.images.get(stamp, {}) for stamp in presents_ns.tolist()]
+    drive = Drive(
+        dataset="waymo",
+        log=log,
+        presents_ns=presents_ns,
+        ego=ego,
+        cameras=[
+            _cameras(folder, stamp, images[row], segment.calibrations, ego.present[row])
+            for row, stamp in enumerate(presents_ns.tolist())
+        ],
+        around=_around(boxes, segment.labels, presents_ns, ego.present),
+    )
+    for row, stamp in enumerate(presents_ns.tolist()):
+        name = f"waymo/{log.id}/{(stamp if found[row] else int(wanted_ns[row])) // 1000}"
+        if not found[row]:
+            yield Dropped(name, "no_frame")
+        elif not ego.present.valid[row]:
+            yield Dropped(name, "no_ego_pose")
+        elif stamp in faulty_ns:
+            yield Dropped(name, "bad_box")
+        else:
+            for camera, image in images[row].items():
+                if camera in CAMERAS:
+                    extract(image, jpeg(folder, CAMERAS[camera], stamp))
+            yield drive.clip(row, name)
+
+
+def _nearest(stamps_ns: Ints, times_ns: Ints) -> tuple[Ints, Bools]:
+    """Return the frame nearest to each time, and whether it is within half a period."""
+    middles_ns = stamps_ns[:-1] + np.diff(stamps_ns) // 2
+    nearest_ns = stamps_ns[np.searchsorted(middles_ns, times_ns)]
+    return nearest_ns, np.abs(nearest_ns - times_ns) <= PERIOD_NS // 2
+
+
+def _boxes(labels: Labels, track: PoseTrack) -> tuple[Boxes, set[int]]:
+    """Return the sound boxes in the world, and the stamps of frames that hold an unsound one."""
+    world_SE3_ego = track.at(labels.stamps_ns)
+    known = [_TYPES.get(kind, _UNKNOWN) for kind in labels.types.tolist()]
+    near = np.abs(labels.boxes) <= FARTHEST_M  # so NaN is not
+    sound = near.all(axis=-1) & (labels.boxes[:, 3:6] > 0).all(axis=-1)
+    sound &= _first_of_track(labels)
+    values = np.where(sound[:, None], labels.boxes, 0.0)
+    ego_SE3_box = Poses(_upright(values[:, 6]), values[:, :3], sound)
+    placed = world_SE3_ego @ ego_SE3_box
+    boxes = Boxes(
+        timestamps_ns=labels.stamps_ns,
+        ids=labels.ids,
+        categories=[category for category, _ in known],
+        kinds=[kind for _, kind in known],
+        rotations=placed.rotations,
+        centers_m=placed.translations_m,
+        sizes_m=labels.boxes[:, 3:6],
+        observed=labels.points > 0,
+    )
+    return boxes.rows(np.flatnonzero(placed.valid)), set(labels.stamps_ns[~sound].tolist())
+
+
+def _first_of_track(labels: Labels) -> Bools:
+    """Tell which boxes have a track's name, and are the first of that track in their frame."""
+    names, tracks = np.unique(np.array(labels.ids, dtype=np.str_), return_inverse=True)
+    pairs = np.column_stack([labels.stamps_ns, tracks])
+    first = np.zeros(len(pairs), dtype=bool)
+    first[np.unique(pairs, axis=0, return_index=True)[1]] = True
+    named: Bools = first & (names != "")[tracks] if len(names) else first
+    return named
+
+
+def _upright(heading_rad: Floats) -> Floats:
+    """Return (n, 3, 3) rotations about the vertical."""
+    cos, sin, zero, one = (
+        np.cos(heading_rad),
+        np.sin(heading_rad),
+        0 * heading_rad,
+        1 + 0 * heading_rad,
+    )
+    rows = [[cos, -sin, zero], [sin, cos, zero], [zero, zero, one]]
+    return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
+
+
+def _around(boxes: Boxes, labels: Labels, presents_ns: Ints, present: Poses) -> Surroundings | None:
+    """Find the agents; a frame without any label counts as one that nobody looked at."""
+    if not len(boxes.ids):
+        return None
+    seen_ns = np.where(np.isin(presents_ns, labels.stamps_ns), presents_ns, NEVER_NS)
+    return surroundings(boxes, presents_ns, seen_ns, present, max_gap_ns=MAX_GAP_NS, edge_ns=0)
+
+
+def _cameras(
+    folder: Path,
+    stamp_ns: int,
+    images: Mapping[int, Image],
+    calibrations: Mapping[int, Calibration],
+    present: Poses,
+) -> tuple[Camera, ...]:
+    """Return the images of a present in the order of ``CAMERAS``, those not there included.
+
+    What can be told without images still can be, in a copy without them.
+    """
+    return tuple(
+        _camera(view, jpeg(folder, view, stamp_ns), images.get(c), calibrations.get(c), present)
+        for c, view in CAMERAS.items()
+    )
+
+
+def _camera(
+    view: str, path: Path, image: Image | None, calibration: Calibration | None, present: Poses
+) -> Camera:
+    if calibration is None:
+        return Camera(view, path)
+    then = image.world_SE3_ego if image and image.world_SE3_ego.valid else present
+    now_SE3_camera = then.seen_from(present) @ calibration.ego_SE3_camera
+    if not now_SE3_camera.valid:
+        return Camera(view, path, calibration.size_px)
+    pose = now_SE3_camera.se3()
+    return Camera(view, path, calibration.size_px, calibration.intrinsics_px, pose)
+
+
+DATASET = Dataset(
+    home="waymo",
+    title="Waymo Open perception",
+    url="https://waymo.com/open/download",
+    licence="Waymo Dataset Licence: non-commercial",
+    tree="""{training,validation,testing}/segment-<segment>_with_camera_labels.tfrecord (v1), or
+{training,validation,testing}/vehicle_pose/<segment>.parquet (v2), and as far as wanted
+{training,validation,testing}/{lidar_box,camera_calibration,camera_image}/<segment>.parquet""",
+    splits=("train", "val", "test"),
+    surround=tuple(CAMERAS.values()),
+    forward=("FRONT", "FRONT RIGHT", "FRONT LEFT"),
+    logs=logs,
+    clips=clips,
+)
