@@ -6,7 +6,7 @@ import numpy as np
 
 from impromptu.arrays import Floats, Ints
 from impromptu.clip import Kind
-from impromptu.datasets._agents import Boxes
+from impromptu.datasets._boxes import Boxes
 from impromptu.poses import Poses
 
 _TOLERANCE = 0.01

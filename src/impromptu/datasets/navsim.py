@@ -15,7 +15,8 @@ import numpy as np
 from impromptu.arrays import Floats, Ints
 from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
-from impromptu.datasets._agents import NEVER_NS, Boxes, Surroundings, surroundings
+from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
+from impromptu.datasets._boxes import Boxes
 from impromptu.datasets._drive import Drive
 from impromptu.datasets._images import first_size_px
 from impromptu.datasets._plain_pickle import read_pickle

@@ -18,7 +18,8 @@ import numpy as np
 from impromptu.arrays import Bools, Floats, Ints
 from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
-from impromptu.datasets._agents import NEVER_NS, Boxes, Surroundings, surroundings
+from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
+from impromptu.datasets._boxes import Boxes
 from impromptu.datasets._drive import Drive
 from impromptu.datasets._waymo_images import extract, extracted_folder, jpeg
 from impromptu.datasets._waymo_record import read_record
