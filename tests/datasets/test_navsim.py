@@ -123,8 +123,11 @@ def test_cameras_are_in_the_order_of_prompts_and_where_they_are_mounted(tmp_path
     Image.new("RGB", (192, 108)).save(image)
     cameras = read_clips(write(tmp_path, drive()))[3].observation.cameras
     assert tuple(camera.view for camera in cameras) == navsim.DATASET.surround
-    folders = [camera.image.parent.name[-2:] for camera in cameras]
-    assert folders == ["F0", "L0", "R0", "L1", "R1", "L2", "R2", "B0"]
+    assert {camera.image.parent.name: camera.view for camera in cameras} == {
+        **{"CAM_F0": "FRONT", "CAM_L0": "FRONT LEFT", "CAM_R0": "FRONT RIGHT"},
+        **{"CAM_L1": "LEFT", "CAM_R1": "RIGHT"},
+        **{"CAM_L2": "BACK LEFT", "CAM_R2": "BACK RIGHT", "CAM_B0": "BACK"},
+    }
     front = cameras[0]
     assert front.image == image.with_name("0000000000000003.jpg")
     assert front.size_px == (192, 108)
@@ -247,7 +250,10 @@ def sets(row: int, *path: str, value: object) -> Callable[[list[Frame]], object]
         (sets(3, "cams", value=[]), r"frame 3: cams: expected a dictionary, got \[\]"),
         (sets(3, "cams", "CAM_B0", "data_path", value=0), "frame 3: cams: CAM_B0: data_path: exp"),
         (sets(3, "anns", "gt_boxes", value=np.zeros((2, 9))), "gt_boxes: expected n x 7 numbers"),
-        (sets(3, "anns", "gt_names", value=["vehicle"]), "anns: gt_names: got 1 for 3 boxes"),
+        (
+            sets(3, "anns", "gt_names", value=["vehicle"]),
+            "anns: gt_names: expected one for each of 3",
+        ),
         (sets(3, "anns", "track_tokens", value=["a"] * 3), "a track has two boxes in one frame"),
     ],
 )

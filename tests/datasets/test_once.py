@@ -119,7 +119,7 @@ def test_where_a_camera_looks_tells_its_view(tmp_path: Path) -> None:
     content["calib"] = {
         **{"cam01": camera("ahead", 900), "cam03": camera("ahead", 500)},
         **{"cam05": camera("right"), "cam07": camera("back"), "cam09": camera("left")},
-        "cam08": camera("left") | {"cam_to_velo": np.zeros((4, 4)).tolist()},
+        "cam08": camera("left", 400) | {"cam_to_velo": np.zeros((4, 4)).tolist()},
     }
     folder = tmp_path / "data" / SEQUENCE
     (folder / "cam03").mkdir(parents=True)
@@ -177,6 +177,8 @@ def test_stamps_count_not_places_in_the_list(tmp_path: Path) -> None:
     clips = read_clips(write(tmp_path, content))
     assert [clip.timestamp_ns for clip in clips] == sorted(clip.timestamp_ns for clip in clips)
     np.testing.assert_allclose(clips[4].future.xy_m[:, 0], 5 * np.arange(1, 11))
+    # The last frame is 0.1 s early for the last point.
+    np.testing.assert_allclose(clips[10].future.xy_m[:, 0], 5 * np.arange(1, 6))
 
 
 def test_a_frame_with_a_box_that_is_none_is_dropped(tmp_path: Path) -> None:
@@ -234,7 +236,7 @@ def sets(*path: str | int, value: object) -> Callable[[Content], object]:
         (sets("frames", 3, "pose", value=[0, 1]), "frame 3: pose: expected 7 numbers, got"),
         (sets("frames", 3, "pose", value="x"), "frame 3: pose: expected 7 numbers, got 'x'"),
         (sets("frames", 3, "annos", value=[1]), "frame 3: annos: expected a dictionary"),
-        (sets("frames", 3, "annos", "names", value=["Car"]), "names: got 1 for 2 boxes"),
+        (sets("frames", 3, "annos", "names", value=["Car"]), "names: expected one for each of 2"),
         (sets("frames", 3, "annos", "boxes_3d", value=[[1]]), "boxes_3d: expected n x 7 numbers"),
         (sets("calib", value={}), "calib: expected a camera that looks ahead"),
         (sets("calib", value=[]), "calib: expected an object of cameras"),

@@ -10,6 +10,8 @@ import numpy as np
 from impromptu.arrays import Floats, Ints
 from impromptu.datasets import LogError
 
+_HUGE = 1e30
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Records:
@@ -51,6 +53,8 @@ class Records:
     def arrays(self, name: str, *shape: int | None) -> list[Floats]:
         """Return an array of every dictionary, of a shape in which None is any length.
 
+        What is infinite or beyond all measure is NaN.
+
         Raises:
             LogError: One is absent, no numbers, or of another shape.
         """
@@ -74,16 +78,17 @@ class Records:
         """Return the words of all lists under one name, one after the other.
 
         Raises:
-            LogError: A list is not as long as it should be.
+            LogError: A list is not as long as it should be, or holds something else.
         """
         words: list[str] = []
         for place, value, count in zip(self.places, self.values, counts, strict=True):
-            part = np.ravel(value.get(name, ())).tolist()
-            if len(part) != count:
-                raise LogError(
-                    f"{place}: {name}: got {len(part)} for {count} boxes; expected one each"
-                )
-            words += map(str, part)
+            part = value.get(name)
+            part = part.tolist() if isinstance(part, np.ndarray) else part
+            if not isinstance(part, list | tuple) or len(part) != count:
+                raise LogError(f"{place}: {name}: expected one for each of {count} boxes")
+            if not all(isinstance(word, str) for word in part):
+                raise LogError(f"{place}: {name}: expected texts, got {part!r:.60}")
+            words += part
         return words
 
 
@@ -99,7 +104,8 @@ def _array(place: str, value: object, shape: tuple[int | None, ...]) -> Floats:
         size = " x ".join("n" if want is None else str(want) for want in shape)
         wanted = f"{size} numbers" if shape else "one number"
         raise LogError(f"{place}: expected {wanted}, got {value!r:.60}")
-    return array
+    # Nothing about a drive is so large that its square overflows.
+    return np.where(np.abs(array) < _HUGE, array, np.nan)
 
 
 def listed(path: Path, frames: object) -> Records:

@@ -6,9 +6,8 @@ train, for navsim's own division of them into navtrain and navval is a list of t
 logs do not hold; those of ``mini`` are of split train, too. A log in several folders is read once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -94,7 +93,7 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         cameras=_cameras(log, frames, ego_SE3_lidar),
         around=around,
         motion=_motion(stamps_ns, frames.column("ego_dynamic_state", 4), ego.times_ns),
-        commands=[_command(value) for value in frames.values],
+        commands=_commands(frames),
     )
     for index, token in enumerate(tokens):
         name = f"navsim/{log.id}/{token}"
@@ -122,10 +121,15 @@ def _motion(stamps_ns: Ints, logged: Floats, times_ns: Ints) -> Floats:
     return motion
 
 
-def _command(frame: Mapping[str, Any]) -> str | None:
-    """Return what the ego was told to do; None where that is unknown or not logged."""
-    told = [bool(place) for place in np.ravel(frame.get("driving_command", ()))]
-    return COMMANDS[told.index(True)] if sum(told[:3]) == sum(told) == 1 else None
+def _commands(frames: Records) -> list[str | None]:
+    """Return what the ego was told to do at each frame; None where unknown or not logged."""
+    told, rows = frames.having("driving_command")
+    commands: list[str | None] = [None] * len(frames.values)
+    for row, one_hot in zip(rows, told.arrays("driving_command", None), strict=True):
+        places = np.flatnonzero(one_hot).tolist()
+        if len(places) == 1 and places[0] < len(COMMANDS):
+            commands[row] = COMMANDS[places[0]]
+    return commands
 
 
 def _around(
