@@ -19,6 +19,7 @@ from impromptu.clip import Clip
 from impromptu.conversation import Sample
 from impromptu.datasets import Dataset, Dropped, Log, LogError
 from impromptu.files import atomic_writer
+from impromptu.image_files import image_fault
 from impromptu.preset import Preset, PresetName, load_preset
 from impromptu.questions import Question, Unanswerable, observe
 from impromptu.wording import Wording, load_wording
@@ -254,7 +255,7 @@ def _samples(
             yield str(seen)
             continue
         images = [camera.image for camera in seen.cameras]
-        fault = next(filter(None, (_image_fault(path, faults) for path in images)), "")
+        fault = next(filter(None, (image_fault(path, faults) for path in images)), "")
         if fault and unit.recipe.missing_images == "drop":
             yield fault
             continue
@@ -277,33 +278,6 @@ def _answer(question: Question, clip: Clip, asker: Asker) -> str:
     if question.truth is None:
         return ""
     return question.write(question.truth(clip, asker.preset), asker.wording)
-
-
-_HEADS_AND_ENDS = ((b"\xff\xd8\xff", b"\xff\xd9"), (b"\x89PNG\r\n\x1a\n", b"IEND"))
-"""How JPEG and PNG files begin, and what stands in their last bytes."""
-
-
-def _image_fault(path: Path, known: dict[Path, str]) -> str:
-    """Say what is wrong with an image file, if anything, from its two ends; nothing is decoded."""
-    if path not in known:
-        known[path] = _fault_of(path)
-    return known[path]
-
-
-def _fault_of(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 64))
-            tail = file.read()
-    except FileNotFoundError:
-        return "missing_image"
-    except OSError:
-        return "unreadable_image"
-    for begins, ends in _HEADS_AND_ENDS:
-        if head.startswith(begins):
-            return "" if ends in tail else "truncated_image"
-    return "not_an_image"
 
 
 def _relative(path: Path, base: Path) -> str:

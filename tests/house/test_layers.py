@@ -8,7 +8,7 @@ import impromptu
 SRC = Path(impromptu.__file__).parent
 HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"}
 LAYERS = (
-    ("arrays", "files", "plugins", "progress", "tfrecord", "torch_cpu"),
+    ("arrays", "files", "image_files", "plugins", "progress", "tfrecord", "torch_cpu"),
     ("geometry", "poses"),
     ("clip", "conversation"),
     ("sampling", "meta_actions", "visibility", "released"),
