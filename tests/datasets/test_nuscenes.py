@@ -523,6 +523,10 @@ Spoil = Callable[[Tables], object]
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
+        (
+            lambda t: t["sample"][1].update(token=t["sample"][0]["token"]),
+            "sample.json: two rows have the same token or name",
+        ),
         (lambda t: t["ego_pose"][1].pop("rotation"), "ego_pose.json: row 2: expected .*'rotation'"),
         (lambda t: t["ego_pose"][0].update(rotation=[1, 0, 0]), "ego_pose.json: row 1: not enough"),
         (lambda t: t["sample"][3].update(timestamp="now"), "sample.json: row 4: invalid literal"),

@@ -115,7 +115,7 @@ def _build(folders: list[Path], target: Path) -> None:
             # No journal: a build that is cut short is thrown away whole.
             db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
             for folder in folders:
-                _add(db, folder)
+                _add(db, folder, is_first=folder == folders[0])
             db.executescript(_BY_SCENE)
             db.commit()
         os.replace(temporary, target)
@@ -127,7 +127,7 @@ def _build(folders: list[Path], target: Path) -> None:
         Path(temporary).unlink(missing_ok=True)
 
 
-def _add(db: sqlite3.Connection, folder: Path) -> None:
+def _add(db: sqlite3.Connection, folder: Path, *, is_first: bool) -> None:
     sensors = _rows(folder / "sensor.json", lambda row: (row["token"], row["channel"]))
     channels: dict[str, str] = dict(sensors)
     named = _rows(folder / "attribute.json", lambda row: (row["token"], row["name"]))
@@ -158,7 +158,16 @@ def _add(db: sqlite3.Connection, folder: Path) -> None:
         "sample_annotation": lambda row: _box(row, attributes),
     }
     for table, reader in readers.items():
-        db.executemany(_STORE[table], _rows(folder / f"{table}.json", reader))
+        path = folder / f"{table}.json"
+        # A later version repeats scenes of an earlier one; within one, a token is unique.
+        store = _STORE[table].replace(" OR IGNORE", "" if is_first else " OR IGNORE")
+        try:
+            db.executemany(store, _rows(path, reader))
+        except sqlite3.IntegrityError as error:
+            raise ValueError(
+                f"{path}: two rows have the same token or name ({error}); "
+                "unpack the metadata archive again"
+            ) from error
 
 
 def _rows(path: Path, reader: Callable[[Row], Values | None]) -> Iterator[Values]:
