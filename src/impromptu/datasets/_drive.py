@@ -1,11 +1,11 @@
 """All that the clips of one log are made from, its ego's track first, and one clip of it."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from impromptu.arrays import Floats, Ints
+from impromptu.arrays import Bools, Floats, Ints
 from impromptu.clip import Camera, Clip, Observation
-from impromptu.datasets import Log, LogError
+from impromptu.datasets import Dropped, Log, LogError
 from impromptu.datasets._agents import Surroundings
 from impromptu.geometry import SE2
 from impromptu.poses import Poses, PoseTrack, pose_track
@@ -59,6 +59,25 @@ class Drive:
             future=self.ego.future(index),
             agent_futures=around.futures(index) if around else {},
         )
+
+    def clips(
+        self, keyframes: Iterable[str], posed: Sequence[bool] | Bools, faulty_ns: Container[int]
+    ) -> Iterator[Clip | Dropped]:
+        """Yield the clip of each present, or why it gives none.
+
+        Args:
+            keyframes: The last part of each clip's name.
+            posed: Whether the ego's pose is known there.
+            faulty_ns: Presents with a box that cannot be.
+        """
+        for index, keyframe in enumerate(keyframes):
+            name = f"{self.dataset}/{self.log.id}/{keyframe}"
+            if not posed[index]:
+                yield Dropped(name, "no_ego_pose")
+            elif self.presents_ns[index] in faulty_ns:
+                yield Dropped(name, "bad_box")
+            else:
+                yield self.clip(index, name)
 
 
 def ego_track(

@@ -95,14 +95,7 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         motion=_motion(stamps_ns, frames.column("ego_dynamic_state", 4), ego.times_ns),
         commands=_commands(frames),
     )
-    for index, token in enumerate(tokens):
-        name = f"navsim/{log.id}/{token}"
-        if not world_SE3_ego.valid[index]:
-            yield Dropped(name, "no_ego_pose")
-        elif stamps_ns[index] in faulty_ns:
-            yield Dropped(name, "bad_box")
-        else:
-            yield drive.clip(index, name)
+    yield from drive.clips(tokens, world_SE3_ego.valid, faulty_ns)
 
 
 def _frames(path: Path) -> tuple[Records, Ints]:

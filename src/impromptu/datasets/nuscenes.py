@@ -115,14 +115,7 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     sweeps = [capture for capture in captures if capture["channel"] == "LIDAR_TOP"]
     boxes, faulty_ns = _boxes(log, tables.query(log.source, tables.BOXES, log.id))
     drive, posed = _drive(log, order, stamps_ns, captures, sweeps, boxes), _posed(sweeps)
-    for token, index in order.items():
-        name = f"nuscenes/{log.id}/{token}"
-        if token not in posed:
-            yield Dropped(name, "no_ego_pose")
-        elif stamps_ns[index] in faulty_ns:
-            yield Dropped(name, "bad_box")
-        else:
-            yield drive.clip(index, name)
+    yield from drive.clips(order, [token in posed for token in order], faulty_ns)
 
 
 def _drive(

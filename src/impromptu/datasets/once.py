@@ -90,14 +90,7 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         cameras=_cameras(log.source.parent, names, calibrations),
         around=around,
     )
-    for index, frame_id in enumerate(names):
-        name = f"once/{log.id}/{frame_id}"
-        if not world_SE3_ego.valid[index]:
-            yield Dropped(name, "no_ego_pose")
-        elif stamps_ns[index] in faulty_ns:
-            yield Dropped(name, "bad_box")
-        else:
-            yield drive.clip(index, name)
+    yield from drive.clips(names, world_SE3_ego.valid, faulty_ns)
 
 
 def _read(path: Path) -> tuple[Records, Ints, Mapping[str, Any]]:
