@@ -55,6 +55,13 @@ def yaws_rad(rotation: Floats) -> Floats:
     return heading
 
 
+def turned(points_m: Floats, yaw_rad: Floats) -> Floats:
+    """Turn (..., 2) points about the origin, counter-clockwise, by (...) angles."""
+    cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)
+    x, y = points_m[..., 0], points_m[..., 1]
+    return np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SE3:
     """A rigid motion: rotate, then translate.

@@ -281,9 +281,10 @@ def _answer(question: Question, clip: Clip, asker: Asker) -> str:
 
 
 def _relative(path: Path, base: Path) -> str:
-    return f"{_relative_folder(path.parent, base)}/{path.name}"
+    folder, name = os.path.split(path)
+    return f"{_relative_folder(folder, base)}/{name}"
 
 
 @lru_cache(maxsize=256)
-def _relative_folder(folder: Path, base: Path) -> str:
+def _relative_folder(folder: str, base: Path) -> str:
     return Path(os.path.relpath(folder, base)).as_posix()

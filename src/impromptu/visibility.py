@@ -1,6 +1,7 @@
 """Which agents a camera shows, and which of them the strict questions are about."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import hypot
 
 import numpy as np
@@ -25,7 +26,8 @@ def inside_image(camera: Camera, points_m: Floats) -> Bools | None:
     """
     if camera.intrinsics_px is None or camera.ego_SE3_camera is None or camera.size_px is None:
         return None
-    seen_m = camera.ego_SE3_camera.inverse().transform(points_m)
+    ego_SE3_camera = camera.ego_SE3_camera
+    seen_m = (points_m - ego_SE3_camera.translation_m) @ ego_SE3_camera.rotation
     depth_m = seen_m[..., 2]
     in_front = depth_m > _NEAR_M
     pixels = seen_m @ camera.intrinsics_px.T
@@ -99,14 +101,8 @@ def moving(clip: Clip) -> list[Agent]:
     """
     camera = clip.observation.cameras[0]
     reach_m = MOVING_FRONT_M if camera.view.startswith("FRONT") else MOVING_OTHER_M
-    known = [
-        agent
-        for agent in clip.observation.agents
-        if agent.kind != "object"
-        and agent.observed
-        and agent.velocity_mps is not None
-        and hypot(*agent.center_m[:2]) <= reach_m
-    ]
+    movers = _movers(clip.observation.agents)
+    known = [agent for agent, distance_m in movers if distance_m <= reach_m]
     if not known:
         return []
     inside = inside_image(camera, centers_m(known))
@@ -114,3 +110,13 @@ def moving(clip: Clip) -> list[Agent]:
         is_front = camera.view == "FRONT"
         inside = _about_ahead(known) if is_front else np.zeros(len(known), dtype=np.bool_)
     return [agent for agent, is_inside in zip(known, inside, strict=True) if is_inside]
+
+
+@lru_cache(maxsize=1)  # each view of a clip asks for the same
+def _movers(agents: tuple[Agent, ...]) -> list[tuple[Agent, float]]:
+    """Return the agents that q2 may be about in some view, and how far away each is."""
+    return [
+        (agent, hypot(*agent.center_m[:2]))
+        for agent in agents
+        if agent.kind != "object" and agent.observed and agent.velocity_mps is not None
+    ]

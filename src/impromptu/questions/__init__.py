@@ -82,7 +82,9 @@ def observe(
             cameras = _cameras(clip.observation, views)
             here = replace(clip, observation=replace(clip.observation, cameras=cameras))
             shown = preset.show(here, question.task)
-            yield suffix, question.narrow(replace(clip, observation=shown), preset)
+            if shown is not here.observation:
+                here = replace(clip, observation=shown)
+            yield suffix, question.narrow(here, preset)
         except Unanswerable as reason:
             yield suffix, reason
 
