@@ -15,11 +15,13 @@ from PIL import Image
 
 from impromptu import datasets, generation, miniature, part, plugins, questions
 from impromptu.clip import Clip
+from impromptu.counts import LogCounts
 from impromptu.datasets import Dataset, Dropped, Log
 from impromptu.files import read_json
+from impromptu.filters import Filters
 from impromptu.generation import WORK, Result, generate, present_datasets
 from impromptu.manifest import MANIFEST
-from impromptu.part import LogCounts, Recipe, Unit
+from impromptu.part import Recipe, Unit
 from impromptu.registry import REGISTRY
 
 LOAD = plugins.load
@@ -204,6 +206,27 @@ def test_a_fault_that_no_adapter_foresaw_fails_its_log_alone(
     result = _generate(tmp_path / "out")
     assert result.failed == [("synthetic/braking", "braking: too large")]
     assert result.clips == 48
+
+
+def test_filtered_motion_is_counted_for_each_question_about_it(tmp_path: Path) -> None:
+    """With a limit that nobody meets, q6 and q7 have no sample left; q5 asks about one image."""
+    _generate(tmp_path / "out", replace(RECIPE, filters=Filters(jump_mps=0.0)))
+    manifest = read_json(tmp_path / "out" / MANIFEST)
+    assert manifest["recipe"]["filters"]["jump_mps"] == 0.0
+    asked = manifest["datasets"]["synthetic"]["train"]["questions"]
+    assert asked["q7"]["dropped"] == {
+        "future_under_5s": 20,
+        "past_under_1.5s": 6,
+        "jump": 22,
+    }
+    assert asked["q6"]["samples"] == 0
+    assert asked["q5"]["samples"] == asked["q5"]["asked"] == 48
+
+
+def test_a_folder_of_other_filters_is_refused(tmp_path: Path) -> None:
+    _generate(tmp_path / "out")
+    with pytest.raises(ValueError, match="another recipe"):
+        _generate(tmp_path / "out", replace(RECIPE, filters=Filters()))
 
 
 def test_released_records_say_so(tmp_path: Path) -> None:

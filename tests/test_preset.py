@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from impromptu.clip import Camera, Clip, EgoStatus, Observation, Trajectory
+from impromptu.filters import Filters
 from impromptu.preset import RELEASED, STRICT, load_preset
 
 
@@ -41,3 +42,10 @@ def test_released_leaks_the_first_waypoint_and_strict_does_not() -> None:
         leaked, kept = RELEASED.show(one, "q7").status, STRICT.show(one, "q7").status
         assert leaked is not None and kept is status
         np.testing.assert_allclose(leaked.velocity_mps * 0.5, one.future.xy_m[0])
+
+
+def test_released_filters_reverse_motion_from_q7_alone_as_published() -> None:
+    released, strict = load_preset("released"), load_preset("strict")
+    assert (released.filters, released.filtered) == (Filters(reverse_m=1.0), ("q7",))
+    # The planning set is its benchmark's.
+    assert strict.filtered == ("q3", "q6", "q7")

@@ -19,10 +19,11 @@ from typing import IO, Any
 
 import impromptu
 from impromptu import datasets, plugins
+from impromptu.counts import LogCounts
 from impromptu.datasets import Dataset
 from impromptu.files import atomic_writer, fingerprint, write_json
 from impromptu.manifest import MANIFEST, close_manifest, entry, inputs, key, open_manifest
-from impromptu.part import LogCounts, Recipe, Unit, prepare, read_counts, read_rows, write_part
+from impromptu.part import Recipe, Unit, prepare, read_counts, read_rows, write_part
 from impromptu.progress import track
 
 WORK = ".work"

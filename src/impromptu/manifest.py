@@ -4,14 +4,16 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from impromptu.conversation import registry_entry
+from impromptu.counts import LogCounts, Tally
 from impromptu.datasets import Log
 from impromptu.files import fingerprint, read_json, write_json
-from impromptu.part import LogCounts, Recipe, Tally
+from impromptu.part import Recipe, prepare
 from impromptu.registry import REGISTRY
 
 MANIFEST = "manifest.json"
@@ -25,6 +27,7 @@ def key(recipe: Recipe) -> dict[str, Any]:
         "questions": list(recipe.questions),
         "missing_images": recipe.missing_images,
         "mapillary_hz": recipe.mapillary_hz,
+        "filters": asdict(prepare(recipe).filters),
         "wording_sha256": wording,
     }
 

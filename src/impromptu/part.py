@@ -7,9 +7,8 @@ its name only when complete, so a part that exists is a log that is done.
 
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +16,10 @@ from typing import Any, Literal
 from impromptu import datasets, plugins, questions
 from impromptu.clip import Clip
 from impromptu.conversation import Sample
+from impromptu.counts import LogCounts, Tally
 from impromptu.datasets import Dataset, Dropped, Log, LogError
 from impromptu.files import atomic_writer
+from impromptu.filters import Filters, Gate
 from impromptu.image_files import image_fault
 from impromptu.preset import Preset, PresetName, load_preset
 from impromptu.questions import Question, Unanswerable, observe
@@ -33,6 +34,7 @@ class Recipe:
 
     Attributes:
         mapillary_hz: Frames a second of Mapillary SLS, which has no time; None for not known.
+        filters: Whose motion is not asked about; None for the preset's own.
     """
 
     questions: tuple[str, ...]
@@ -40,6 +42,7 @@ class Recipe:
     wording: Path | None = None
     missing_images: MissingImages = "drop"
     mapillary_hz: float | None = None
+    filters: Filters | None = None
 
     @property
     def frames_hz(self) -> float | None:
@@ -60,91 +63,6 @@ class Unit:
     recipe: Recipe
     base: Path
     part: Path
-
-
-@dataclass(slots=True)
-class Tally:
-    """What one question asked of one log came to: ``asked == samples + dropped``.
-
-    Attributes:
-        images_missing: How many of the samples name an image that is absent or broken.
-    """
-
-    asked: int = 0
-    samples: int = 0
-    images_missing: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-
-    def count(self, made: "_Made | str") -> None:
-        """Take in a sample, or the reason why there is none."""
-        self.asked += 1
-        if isinstance(made, str):
-            self.dropped[made] += 1
-        else:
-            self.samples += 1
-            self.images_missing += bool(made.fault)
-
-    def add(self, other: "Tally") -> None:
-        """Take in another log's tally."""
-        self.asked += other.asked
-        self.samples += other.samples
-        self.images_missing += other.images_missing
-        self.dropped.update(other.dropped)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON object, reasons in alphabetical order."""
-        return {
-            "asked": self.asked,
-            "samples": self.samples,
-            "samples_with_missing_images": self.images_missing,
-            "dropped": dict(sorted(self.dropped.items())),
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "Tally":
-        """Read what ``to_json`` wrote."""
-        missing = value["samples_with_missing_images"]
-        return cls(value["asked"], value["samples"], missing, Counter(value["dropped"]))
-
-
-@dataclass(slots=True)
-class LogCounts:
-    """What became of one log.
-
-    Attributes:
-        clips: Clips it gave.
-        keyframes_dropped: Keyframes that gave none, by reason.
-        images_missing: Whether any image was absent or broken, so that a later run looks again.
-        tallies: By task.
-        error: Why the log could not be read; then all else is zero.
-    """
-
-    clips: int = 0
-    keyframes_dropped: Counter[str] = field(default_factory=Counter)
-    images_missing: bool = False
-    tallies: dict[str, Tally] = field(default_factory=dict)
-    error: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON object."""
-        return {
-            "clips": self.clips,
-            "keyframes_dropped": dict(sorted(self.keyframes_dropped.items())),
-            "images_missing": self.images_missing,
-            "tallies": {task: tally.to_json() for task, tally in self.tallies.items()},
-            "error": self.error,
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "LogCounts":
-        """Read what ``to_json`` wrote."""
-        return cls(
-            value["clips"],
-            Counter(value["keyframes_dropped"]),
-            value["images_missing"],
-            {task: Tally.from_json(tally) for task, tally in value["tallies"].items()},
-            value["error"],
-        )
 
 
 def write_part(unit: Unit) -> LogCounts:
@@ -188,17 +106,24 @@ def rows(unit: Unit, counts: LogCounts) -> Iterator[tuple[str, dict[str, Any]]]:
     asker = prepare(unit.recipe)
     asked = [q for q in asker.questions if not q.only or unit.dataset in q.only]
     counts.tallies = {question.task: Tally() for question in asked}
+    gate = Gate(asker.filters)
     for item in dataset.clips(unit.log):
         if isinstance(item, Dropped):
             counts.keyframes_dropped[item.reason] += 1
             continue
         counts.clips += 1
-        faults: dict[Path, str] = {}
+        refusal, faults = gate.refusal(item), dict[Path, str]()
         for question in asked:
-            key = file_key(unit.dataset, question, unit.log.split)
-            for made in _samples(unit, asker, dataset, question, item, faults):
-                counts.tallies[question.task].count(made)
-                if isinstance(made, _Made):
+            key, tally = (
+                file_key(unit.dataset, question, unit.log.split),
+                counts.tallies[question.task],
+            )
+            refused = refusal if question.task in asker.preset.filtered else ""
+            for made in _samples(unit, asker, dataset, question, item, refused, faults):
+                if isinstance(made, str):
+                    tally.count_dropped(made)
+                else:
+                    tally.count_sample(bool(made.fault))
                     yield key, made.sample.to_sharegpt() | asker.preset.marks
         counts.images_missing |= any(faults.values())
 
@@ -218,6 +143,7 @@ class Asker:
     questions: Sequence[Question]
     preset: Preset
     wording: Wording
+    filters: Filters
 
 
 @lru_cache(maxsize=1)
@@ -229,7 +155,8 @@ def prepare(recipe: Recipe) -> Asker:
     """
     preset = load_preset(recipe.preset)
     asked = [plugins.load(questions, name, Question) for name in recipe.questions]
-    return Asker(asked, preset, load_wording(recipe.wording, preset))
+    filters = recipe.filters or preset.filters
+    return Asker(asked, preset, load_wording(recipe.wording, preset), filters)
 
 
 def file_key(dataset: str, question: Question, split: str) -> str:
@@ -246,13 +173,14 @@ def _samples(
     dataset: Dataset,
     question: Question,
     clip: Clip,
+    refused: str,
     faults: dict[Path, str],
 ) -> Iterator[_Made | str]:
     """Yield each sample that one question makes of a clip, or the reason why there is none."""
     views = dataset.surround, dataset.forward
     for suffix, seen in observe(question, clip, asker.preset, *views):
-        if isinstance(seen, Unanswerable):
-            yield str(seen)
+        if isinstance(seen, Unanswerable) or refused:
+            yield str(seen) if isinstance(seen, Unanswerable) else refused
             continue
         images = [camera.image for camera in seen.cameras]
         fault = next(filter(None, (image_fault(path, faults) for path in images)), "")

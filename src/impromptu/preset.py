@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from impromptu import meta_actions, released, visibility
 from impromptu.clip import Agent, Clip, MetaAction, Observation
+from impromptu.filters import Filters
 from impromptu.released import actions, shown
 
 PresetName = Literal["strict", "released"]
@@ -23,6 +24,8 @@ class Preset:
         moving: The agents that q2 is about, of a clip with one view.
         ego_action: What the ego does; raises ``Unanswerable``.
         agent_actions: What each agent of the observation does, by number from 1; likewise.
+        filters: Whose motion is not asked about, unless a recipe says otherwise.
+        filtered: The tasks that this applies to.
     """
 
     name: PresetName
@@ -32,6 +35,8 @@ class Preset:
     moving: Callable[[Clip], list[Agent]]
     ego_action: Callable[[Clip], MetaAction]
     agent_actions: Callable[[Clip], dict[int, MetaAction]]
+    filters: Filters
+    filtered: tuple[str, ...]
 
 
 def _observation(clip: Clip, task: str) -> Observation:
@@ -46,6 +51,9 @@ STRICT = Preset(
     moving=visibility.moving,
     ego_action=meta_actions.ego_action,
     agent_actions=meta_actions.agent_actions,
+    # The planning set is that of its benchmark, and the other questions are not about motion.
+    filters=Filters(reverse_m=1.0, jump_mps=60.0, acceleration_mps2=12.0),
+    filtered=("q3", "q6", "q7"),
 )
 
 RELEASED = Preset(
@@ -56,6 +64,8 @@ RELEASED = Preset(
     moving=shown.moving,
     ego_action=actions.ego_action,
     agent_actions=actions.agent_actions,
+    filters=Filters(reverse_m=1.0),
+    filtered=("q7",),
 )
 
 

@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 
 from impromptu.cli import main
+from impromptu.files import read_json
+from impromptu.manifest import MANIFEST
 
 
 def _run(tmp_path: Path, recipe: str) -> int:
@@ -22,6 +24,10 @@ def _run(tmp_path: Path, recipe: str) -> int:
         ("split: train", "split: expected a list"),
         ("datasets: [foo]", "datasets: expected a list of argoverse2"),
         ("preset: foo", "preset: expected of strict, released, got 'foo'"),
+        ("filters: [1]", "filters: expected a mapping of some of reverse_m, jump_mps"),
+        ("filters: {speed: 1}", "filters: expected a mapping of some of reverse_m, jump_mps"),
+        ("filters: {reverse_m: -1}", "recipe.yaml: filters: reverse_m: expected a number from 0"),
+        ("filters: {reverse_m: a}", "recipe.yaml: filters: reverse_m: expected a number from 0"),
         ("missing_images: maybe", "missing_images: expected of drop, keep"),
     ],
 )
@@ -41,6 +47,18 @@ def test_a_recipe_sets_what_flags_leave_open(
     told = capsys.readouterr().out
     assert "q7_test.json" in told
     assert "train" not in told
+
+
+def test_a_recipes_limits_replace_single_ones_of_the_presets(tmp_path: Path) -> None:
+    limits = "filters: {jump_mps: null, stationary_share: 0.25}\n"
+    assert _run(tmp_path, f"datasets: [synthetic]\nmissing_images: keep\n{limits}") == 0
+    manifest = read_json(tmp_path / "out" / MANIFEST)
+    assert manifest["recipe"]["filters"] == {
+        "reverse_m": 1.0,
+        "jump_mps": None,
+        "acceleration_mps2": 12.0,
+        "stationary_share": 0.25,
+    }
 
 
 def test_workers_must_be_some(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,10 @@ import impromptu
 SRC = Path(impromptu.__file__).parent
 HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"}
 LAYERS = (
-    ("arrays", "files", "image_files", "plugins", "progress", "tfrecord", "torch_cpu"),
+    ("arrays", "counts", "files", "image_files", "plugins", "progress", "tfrecord", "torch_cpu"),
     ("geometry", "poses"),
     ("clip", "conversation"),
-    ("sampling", "meta_actions", "visibility", "released"),
+    ("filters", "sampling", "meta_actions", "visibility", "released"),
     ("preset",),
     ("wording",),
     ("datasets", "questions", "metrics", "miniature"),

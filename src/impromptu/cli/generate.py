@@ -2,17 +2,19 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from impromptu import datasets, plugins, questions
 from impromptu.cli import Command
 from impromptu.files import read_yaml_mapping
+from impromptu.filters import Filters
 from impromptu.generation import Result, generate, present_datasets
 from impromptu.manifest import MANIFEST
 from impromptu.part import MissingImages, Recipe
-from impromptu.preset import PresetName
+from impromptu.preset import PresetName, load_preset
 
 _ALLOWED: dict[str, Sequence[str]] = {
     "datasets": plugins.names(datasets),
@@ -22,7 +24,9 @@ _ALLOWED: dict[str, Sequence[str]] = {
     "missing_images": get_args(MissingImages),
     "wording": (),
     "mapillary_hz": (),
+    "filters": (),
 }
+_LIMITS = tuple(limit.name for limit in fields(Filters))
 _LISTS = ("datasets", "split", "questions")
 
 
@@ -54,14 +58,15 @@ def run(args: argparse.Namespace) -> int:
     chosen = _chosen(args)
     if (rate := chosen["mapillary_hz"]) is not None and not 0.1 <= rate <= 100:
         raise ValueError(f"mapillary_hz {rate}: expected 0.1 to 100 frames a second")
-    names = chosen["datasets"] or present_datasets(args.data_raw)
     recipe = Recipe(
         questions=tuple(chosen["questions"] or plugins.names(questions)),
         preset=chosen["preset"] or "strict",
         wording=Path(chosen["wording"]) if chosen["wording"] else None,
         missing_images=chosen["missing_images"] or "drop",
         mapillary_hz=rate,
+        filters=_filters(args.recipe, chosen),
     )
+    names = chosen["datasets"] or present_datasets(args.data_raw)
     result = generate(args.data_raw, args.out, names, chosen["split"], recipe, args.workers)
     _tell(result, args.out)
     return int(not result.clips or (bool(result.failed) and args.fail_on_error))
@@ -74,14 +79,25 @@ def _chosen(args: argparse.Namespace) -> dict[str, Any]:
         if key not in _ALLOWED:
             raise ValueError(f"{args.recipe}: unknown {key!r}; known are {', '.join(_ALLOWED)}")
         _check(args.recipe, key, value)
-    given = {key: getattr(args, key) for key in _ALLOWED}
+    given = {key: getattr(args, key, None) for key in _ALLOWED}
     return {key: recipe.get(key) if given[key] is None else given[key] for key in _ALLOWED}
+
+
+def _filters(path: Path, chosen: Mapping[str, Any]) -> Filters:
+    """Return the preset's limits, with those in their place that the recipe file names."""
+    own = load_preset(chosen["preset"] or "strict").filters
+    try:
+        return replace(own, **(chosen["filters"] or {}))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _check(path: Path, key: str, value: Any) -> None:
     """Refuse a value of a recipe that its flag would refuse."""
     values = value if key in _LISTS else [value]
     if key == "mapillary_hz" and isinstance(value, int | float):
+        return
+    if key == "filters" and isinstance(value, dict) and set(value) <= set(_LIMITS):
         return
     if value is None or (
         isinstance(values, list)
@@ -90,6 +106,7 @@ def _check(path: Path, key: str, value: Any) -> None:
     ):
         return
     free = {"wording": "a file's path", "mapillary_hz": "a number"}
+    free["filters"] = f"a mapping of some of {', '.join(_LIMITS)}"
     expected = free.get(key) or f"of {', '.join(_ALLOWED[key])}"
     kind = "a list " if key in _LISTS else ""
     raise ValueError(f"{path}: {key}: expected {kind}{expected}, got {value!r:.80}")
