@@ -25,7 +25,7 @@ def at(ahead_m: float, left_m: float | None, category: str = "pedestrian") -> Si
 
 
 def test_right_class_far_off_is_no_match() -> None:
-    got = vru_f1.compare([[at(3, 2)]], [[at(16, 2)]])
+    got = vru_f1.METRIC.compare([[at(3, 2)]], [[at(16, 2)]])
     assert (got["precision"], got["recall"], got["f1"]) == (0.0, 0.0, 0.0)
     assert got["presence_accuracy"] == 1.0
 
@@ -43,7 +43,7 @@ def test_one_straight_ahead_is_seen() -> None:
     assert vru_f1.matches([at(10, None)], [at(10, None)]) == 1
     assert vru_f1.matches([at(10, None)], [at(10, -2)]) == 1
     assert vru_f1.matches([at(10, None)], [at(10, 3)]) == 0
-    got = vru_f1.compare([[]], [[at(10, None)]])
+    got = vru_f1.METRIC.compare([[]], [[at(10, None)]])
     assert (got["recall"], got["presence_accuracy"]) == (0.0, 0.0)
 
 
@@ -60,14 +60,14 @@ def test_nearest_first_would_lose_a_match() -> None:
 def test_counts_are_summed_over_samples() -> None:
     predicted = [[at(5, 0), at(5, 0)], [at(8, 3)], []]
     true = [[at(5, 0)], [at(8, 3), at(9, -3)], []]
-    got = vru_f1.compare(predicted, true)
+    got = vru_f1.METRIC.compare(predicted, true)
     # Two matches of three told and three there: a crowd of five at one spot cannot be one match.
     want = {"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "presence_accuracy": 1.0}
     assert got == pytest.approx(want | {"matched_count": 2, "predicted_count": 3, "true_count": 3})
 
 
 def test_nobody_anywhere_leaves_f1_undefined() -> None:
-    got = vru_f1.compare([[], []], [[], []])
+    got = vru_f1.METRIC.compare([[], []], [[], []])
     assert (got["precision"], got["recall"], got["f1"]) == (None, None, None)
     assert got["presence_accuracy"] == 1.0
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from impromptu.report import text
@@ -35,6 +35,7 @@ def test_runs_have_signs_of_their_own_and_start_over_when_there_are_many() -> No
 
 
 @given(st.text())
+@example("\\|")
 def test_any_text_stays_one_cell(value: str) -> None:
     for written in (text.markdown_cell(value), text.markdown_code(value)):
         assert len(written.splitlines()) <= 1

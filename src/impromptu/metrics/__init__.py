@@ -1,8 +1,20 @@
-"""Metrics: each module here compares answers with the truth."""
+"""Metrics: each module here compares answers with the truth.
+
+Every metric is a function of sums over samples: a mean is a sum divided by a number of samples, an
+F1 score is made of counts. So shards add up, a group of samples is scored by its own sums, and a
+bootstrap resamples sums.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+from impromptu.arrays import Floats
+
+Sums = Mapping[str, Floats]
+"""Columns of any one shape; each adds up over samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,16 +25,34 @@ class Metric:
         convention: One sentence that is printed wherever the figures are.
         unit: Of every figure, but for names that end in ``_rate`` (a share of one) and in
             ``_count`` (a number of things, neither better nor worse).
-        compare: (predicted, true) answers of equal, non-zero number -> named figures, unrounded;
-            None where a figure is 0 / 0. Only answers that could be read come here.
+        sums: (predicted, true) answers of n samples, n > 0 -> columns (n,), a row a sample. Only
+            answers that could be read come here.
+        figures: Those columns, summed over whichever samples, in any shape -> named figures of
+            that shape, unrounded; NaN where a figure is 0 / 0.
     """
 
     convention: str
     unit: str
     higher_is_better: bool
-    compare: Callable[[Sequence[Any], Sequence[Any]], Mapping[str, float | None]]
+    sums: Callable[[Sequence[Any], Sequence[Any]], Sums]
+    figures: Callable[[Sums], Mapping[str, Floats]]
+
+    def compare(self, predicted: Sequence[Any], true: Sequence[Any]) -> dict[str, float | None]:
+        """Return the figures of all samples together; None where one is 0 / 0."""
+        return self.total(self.sums(predicted, true))
+
+    def total(self, sums: Sums) -> dict[str, float | None]:
+        """Return the figures of columns (n,) summed up; None where one is 0 / 0."""
+        figures = self.figures({name: column.sum() for name, column in sums.items()})
+        return {name: None if np.isnan(one) else float(one) for name, one in figures.items()}
 
     def unit_of(self, figure: str) -> str:
         """Return the unit of one of the figures."""
         kind = figure.rpartition("_")[2]
         return {"rate": "share", "count": "count"}.get(kind, self.unit)
+
+
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """Return part / whole, NaN where the whole is 0."""
+    part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
+    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole != 0)

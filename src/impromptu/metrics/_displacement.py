@@ -6,6 +6,7 @@ import numpy as np
 
 from impromptu.arrays import Floats
 from impromptu.clip import Trajectory
+from impromptu.metrics import Sums, ratio
 
 
 def errors_m(predicted: Sequence[Trajectory], true: Sequence[Trajectory]) -> tuple[Floats, Floats]:
@@ -26,26 +27,39 @@ def errors_m(predicted: Sequence[Trajectory], true: Sequence[Trajectory]) -> tup
     return t_s, np.hypot(gap_m[..., 0], gap_m[..., 1])
 
 
-def at_horizons(t_s: Floats, error_m: Floats, horizons_s: Sequence[int]) -> dict[int, float]:
-    """Return by horizon the mean error at that very time.
+def error_sums(predicted: Sequence[Trajectory], true: Sequence[Trajectory]) -> dict[str, Floats]:
+    """Return the error at each time, such as ``error_0.5s``, and the number of samples."""
+    t_s, error_m = errors_m(predicted, true)
+    columns = {f"error_{s:g}s": error_m[:, column] for column, s in enumerate(t_s.tolist())}
+    return columns | {"samples": np.ones(len(error_m))}
+
+
+def at_horizon(sums: Sums, horizon_s: float) -> Floats:
+    """Return the mean error at that very time.
 
     Raises:
-        ValueError: There is no waypoint at a horizon.
+        ValueError: There is no waypoint at the horizon.
     """
-    return {s: float(error_m[:, _index(t_s, s)].mean()) for s in horizons_s}
+    _require(sums, horizon_s)
+    return ratio(sums[f"error_{horizon_s:g}s"], sums["samples"])
 
 
-def up_to_horizons(t_s: Floats, error_m: Floats, horizons_s: Sequence[int]) -> dict[int, float]:
-    """Return by horizon the mean error over all times up to it.
+def up_to_horizon(sums: Sums, horizon_s: float) -> Floats:
+    """Return the mean error over all times up to that one.
 
     Raises:
-        ValueError: There is no waypoint at a horizon.
+        ValueError: There is no waypoint at the horizon.
     """
-    return {s: float(error_m[:, : _index(t_s, s) + 1].mean()) for s in horizons_s}
+    _require(sums, horizon_s)
+    within = [sums[f"error_{s:g}s"] for s in times_s(sums) if s <= horizon_s]
+    return ratio(np.sum(within, axis=0), len(within) * sums["samples"])
 
 
-def _index(t_s: Floats, horizon_s: float) -> int:
-    found = np.flatnonzero(np.isclose(t_s, horizon_s))
-    if not len(found):
-        raise ValueError(f"no waypoint at {horizon_s} s; the times are {t_s.tolist()} s")
-    return int(found[0])
+def times_s(sums: Sums) -> list[float]:
+    """Return the times that ``error_sums`` has columns of, in order."""
+    return sorted(float(name[6:-1]) for name in sums if name.startswith("error_"))
+
+
+def _require(sums: Sums, horizon_s: float) -> None:
+    if f"error_{horizon_s:g}s" not in sums:
+        raise ValueError(f"no waypoint at {horizon_s} s; the times are {times_s(sums)} s")

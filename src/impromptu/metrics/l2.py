@@ -4,21 +4,17 @@ The published script takes for each point the smallest of four sign flips, so th
 wrong side scores 0; this is the plain distance.
 """
 
-from collections.abc import Sequence
-
-from impromptu.clip import Trajectory
-from impromptu.metrics import Metric
-from impromptu.metrics._displacement import at_horizons, errors_m, up_to_horizons
+from impromptu.arrays import Floats
+from impromptu.metrics import Metric, Sums
+from impromptu.metrics._displacement import at_horizon, error_sums, up_to_horizon
 
 HORIZONS_S = (1, 2, 3, 4, 5)
 
 
-def compare(predicted: Sequence[Trajectory], true: Sequence[Trajectory]) -> dict[str, float]:
+def figures(sums: Sums) -> dict[str, Floats]:
     """Return metres over all steps up to each second (``up_to_``) and at it (``at_``)."""
-    t_s, error_m = errors_m(predicted, true)
-    up_to_m = up_to_horizons(t_s, error_m, HORIZONS_S)
-    at_m = at_horizons(t_s, error_m, HORIZONS_S)
-    return {f"up_to_{s}s": v for s, v in up_to_m.items()} | {f"at_{s}s": v for s, v in at_m.items()}
+    up_to_m = {f"up_to_{s}s": up_to_horizon(sums, s) for s in HORIZONS_S}
+    return up_to_m | {f"at_{s}s": at_horizon(sums, s) for s in HORIZONS_S}
 
 
 METRIC = Metric(
@@ -26,5 +22,6 @@ METRIC = Metric(
     "at_: at that second itself (as UniAD)",
     unit="m",
     higher_is_better=False,
-    compare=compare,
+    sums=error_sums,
+    figures=figures,
 )

@@ -6,25 +6,25 @@ future (5,119 of the 6,019 nuScenes validation samples). Samples with less are n
 every sample that comes in counts in full.
 """
 
-from collections.abc import Sequence
+import numpy as np
 
-from impromptu.clip import Trajectory
-from impromptu.metrics import Metric
-from impromptu.metrics._displacement import errors_m, up_to_horizons
+from impromptu.arrays import Floats
+from impromptu.metrics import Metric, Sums
+from impromptu.metrics._displacement import error_sums, up_to_horizon
 
 HORIZONS_S = (1, 2, 3)
 
 
-def compare(predicted: Sequence[Trajectory], true: Sequence[Trajectory]) -> dict[str, float]:
+def figures(sums: Sums) -> dict[str, Floats]:
     """Return metres up to each horizon, and their mean."""
-    values_m = up_to_horizons(*errors_m(predicted, true), HORIZONS_S)
-    named = {f"{s}s": value_m for s, value_m in values_m.items()}
-    return named | {"avg": sum(values_m.values()) / len(values_m)}
+    values_m = {f"{s}s": up_to_horizon(sums, s) for s in HORIZONS_S}
+    return values_m | {"avg": np.mean(list(values_m.values()), axis=0)}
 
 
 METRIC = Metric(
     convention="ST-P3/VAD: mean error over all steps up to 1, 2, 3 s; avg is the mean of the three",
     unit="m",
     higher_is_better=False,
-    compare=compare,
+    sums=error_sums,
+    figures=figures,
 )

@@ -6,20 +6,19 @@ also those whose future is cut short and adds nothing, which deflates its figure
 futures never become samples here, so sum and count are over the same samples and nothing deflates.
 """
 
-from collections.abc import Sequence
+import numpy as np
 
-from impromptu.clip import Trajectory
-from impromptu.metrics import Metric
-from impromptu.metrics._displacement import at_horizons, errors_m
+from impromptu.arrays import Floats
+from impromptu.metrics import Metric, Sums
+from impromptu.metrics._displacement import at_horizon, error_sums
 
 HORIZONS_S = (1, 2, 3)
 
 
-def compare(predicted: Sequence[Trajectory], true: Sequence[Trajectory]) -> dict[str, float]:
+def figures(sums: Sums) -> dict[str, Floats]:
     """Return metres at each horizon, and their mean."""
-    values_m = at_horizons(*errors_m(predicted, true), HORIZONS_S)
-    named = {f"{s}s": value_m for s, value_m in values_m.items()}
-    return named | {"avg": sum(values_m.values()) / len(values_m)}
+    values_m = {f"{s}s": at_horizon(sums, s) for s in HORIZONS_S}
+    return values_m | {"avg": np.mean(list(values_m.values()), axis=0)}
 
 
 METRIC = Metric(
@@ -27,5 +26,6 @@ METRIC = Metric(
     "divides by samples without one); avg is the mean of the three",
     unit="m",
     higher_is_better=False,
-    compare=compare,
+    sums=error_sums,
+    figures=figures,
 )

@@ -1,19 +1,27 @@
 """How often the traffic light's state is right, over all samples and by state."""
 
-from collections import Counter
 from collections.abc import Sequence
 
-from impromptu.metrics import Metric
-from impromptu.metrics._classification import accuracy, class_f1, macro_f1
+from impromptu.arrays import Floats
+from impromptu.metrics import Metric, Sums
+from impromptu.metrics._classification import accuracy, class_scores, confusion, macro_f1
+
+_PART = "light"
 
 
-def compare(predicted: Sequence[str], true: Sequence[str]) -> dict[str, float]:
-    """Return accuracy, macro-F1, and F1 and number of true samples of each state."""
-    figures = {"accuracy": accuracy(predicted, true), "macro_f1": macro_f1(predicted, true)}
-    occurs = Counter(true)
-    for state, score in sorted(class_f1(predicted, true).items()):
-        figures |= {f"{state}_f1": score, f"{state}_true_count": float(occurs[state])}
-    return figures
+def sums(predicted: Sequence[str], true: Sequence[str]) -> dict[str, Floats]:
+    """Count each pair of true and predicted state."""
+    return confusion(_PART, predicted, true)
+
+
+def figures(sums: Sums) -> dict[str, Floats]:
+    """Return accuracy, macro-F1, and the scores and number of true samples of each state."""
+    by_state = {
+        f"{state}_{name}": score
+        for state, scores in class_scores(_PART, sums).items()
+        for name, score in scores.items()
+    }
+    return {"accuracy": accuracy(_PART, sums), "macro_f1": macro_f1(_PART, sums)} | by_state
 
 
 METRIC = Metric(
@@ -21,5 +29,6 @@ METRIC = Metric(
     "predicted or true",
     unit="share",
     higher_is_better=True,
-    compare=compare,
+    sums=sums,
+    figures=figures,
 )

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from impromptu.metrics import Metric
-from impromptu.metrics._classification import accuracy, detection_scores
+from impromptu.arrays import Floats
+from impromptu.metrics import Metric, Sums, ratio
+from impromptu.metrics._classification import detection_scores
 from impromptu.questions.vulnerable_road_users import Sighting
 
 TOLERANCE_M = 2.0
@@ -37,17 +38,28 @@ def matches(predicted: Sequence[Sighting], true: Sequence[Sighting]) -> int:
     return int(allowed[rows, columns].sum())
 
 
-def compare(
+def sums(
     predicted: Sequence[Sequence[Sighting]], true: Sequence[Sequence[Sighting]]
-) -> dict[str, float | None]:
+) -> dict[str, Floats]:
+    """Count objects told, there and matched, and samples that are right about presence."""
+    pairs = list(zip(predicted, true, strict=True))
+    counts = {
+        "matched": [matches(told, there) for told, there in pairs],
+        "predicted": [len(told) for told, _ in pairs],
+        "true": [len(there) for _, there in pairs],
+        "presence_right": [bool(told) == bool(there) for told, there in pairs],
+        "samples": [1] * len(pairs),
+    }
+    return {name: np.array(column, dtype=np.float64) for name, column in counts.items()}
+
+
+def figures(sums: Sums) -> dict[str, Floats]:
     """Return precision, recall, F1 over all objects, the counts, and accuracy about presence."""
-    matched = sum(matches(p, t) for p, t in zip(predicted, true, strict=True))
-    told, there = sum(map(len, predicted)), sum(map(len, true))
-    return detection_scores(matched, told, there) | {
-        "presence_accuracy": accuracy([bool(p) for p in predicted], [bool(t) for t in true]),
-        "matched_count": matched,
-        "predicted_count": told,
-        "true_count": there,
+    return detection_scores(sums["matched"], sums["predicted"], sums["true"]) | {
+        "presence_accuracy": ratio(sums["presence_right"], sums["samples"]),
+        "matched_count": sums["matched"],
+        "predicted_count": sums["predicted"],
+        "true_count": sums["true"],
     }
 
 
@@ -56,5 +68,6 @@ METRIC = Metric(
     "0 m), over all objects of all samples; presence_accuracy: any or none, by sample",
     unit="share",
     higher_is_better=True,
-    compare=compare,
+    sums=sums,
+    figures=figures,
 )

@@ -48,6 +48,8 @@ def markdown_cell(value: object) -> str:
 
 def markdown_code(value: str) -> str:
     """Write text as code that stays one cell of a table; nothing for nothing."""
+    if r"\|" in value:  # in code a backslash cannot be escaped, and would free the bar after it
+        return markdown_cell(value)
     one_line = " ".join(value.split()).replace("|", r"\|")
     fence = "`" * (_longest_ticks(one_line) + 1)
     return f"{fence} {one_line} {fence}" if one_line else ""
