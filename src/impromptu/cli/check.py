@@ -2,48 +2,89 @@
 
 import argparse
 import tempfile
-from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from impromptu import datasets, plugins
 from impromptu.cli import Command
-from impromptu.datasets import Dataset
+from impromptu.clip import Clip
+from impromptu.datasets import Dataset, Log
+from impromptu.image_files import image_fault
+
+_ANY_HZ = 2.0
+"""For a look at logs without time, whatever their rate is."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    names = plugins.names(datasets)
-    parser.add_argument("dataset", nargs="*", metavar="dataset", help=f"of {', '.join(names)}")
+    names = ", ".join(_known())
+    text = f"of {names} [all of them]"
+    parser.add_argument("dataset", nargs="*", metavar="dataset", help=text)
     parser.add_argument("--data_raw", type=Path, default=Path("data_raw"), metavar="DIR")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Describe each dataset; return 1 if one that was asked for is not usable.
+    """Describe each dataset; return 1, with a list, if anything is missing of those asked for."""
+    known = _known()
+    chosen = args.dataset or list(known)
+    if unknown := [name for name in chosen if name not in known]:
+        raise ValueError(f"no dataset {unknown[0]!r} on disk; there are {', '.join(known)}")
+    missing = [
+        f"{name}: {what}"
+        for name in chosen
+        for what in _check(name, known[name], args.data_raw / known[name].home)
+    ]
+    if missing:
+        print("missing:", *missing, sep="\n  ")
+    return int(bool(missing))
 
-    Without names, all are described, and one usable dataset is enough.
-    """
-    asked = args.dataset or plugins.names(datasets)
-    usable = [_check(name, args.data_raw) for name in asked]
-    return int(not (all(usable) if args.dataset else any(usable)))
+
+def _known() -> dict[str, Dataset]:
+    loaded = {name: plugins.load(datasets, name, Dataset) for name in plugins.names(datasets)}
+    return {name: dataset for name, dataset in loaded.items() if dataset.home}
 
 
-def _check(name: str, data_raw: Path) -> bool:
-    dataset = plugins.load(datasets, name, Dataset)
-    if not dataset.home:
-        return False
-    print(f"{name}: {dataset.title}\n  source:  {dataset.url}\n  licence: {dataset.licence}")
-    root = data_raw / dataset.home
+def _check(name: str, dataset: Dataset, root: Path) -> list[str]:
+    """Tell about one dataset; return what is missing."""
+    print(
+        f"{name}: {dataset.title}\n  source:  {dataset.url}\n  licence: {dataset.licence}\n"
+        f"  size:    {dataset.size}"
+    )
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            logs = dataset.logs(root.resolve(), Path(scratch))
+            return _look(dataset, dataset.logs(root.resolve(), Path(scratch)), root)
     except (OSError, ValueError) as error:
-        tree = "\n".join(f"    {root}/{line}" for line in dataset.tree.strip().splitlines())
-        print(f"  here:    not usable: {error}\n  expected:\n{tree}")
-        return False
-    by_split = Counter(log.split for log in logs)
-    splits = ", ".join(f"{number} {split}" for split, number in by_split.items()) or "no"
-    print(f"  here:    {root}: {splits} logs")
-    return bool(logs)
+        print(f"  here:    not usable: {error}")
+        return [f"{str(error).splitlines()[0].removesuffix(f'; expected {dataset.title} as')}"]
+
+
+def _look(dataset: Dataset, logs: Sequence[Log], root: Path) -> list[str]:
+    """Read the beginning of one log of each split; return what is missing there."""
+    missing = list[str]()
+    print(f"  here:    {root}: {len(logs)} logs")
+    for split, group in groupby(sorted(logs, key=lambda log: log.split), lambda log: log.split):
+        of_split = list(group)
+        told, lacking = _first_clip(dataset, replace(of_split[0], frames_hz=_ANY_HZ))
+        print(f"    {split}: {len(of_split)} logs; in {of_split[0].id}: {told}")
+        missing += [f"{split}, {of_split[0].id}: {what}" for what in lacking]
+    return missing
+
+
+def _first_clip(dataset: Dataset, log: Log) -> tuple[str, list[str]]:
+    """Say what the first clip of a log holds, and what it lacks."""
+    try:
+        clip = next((item for item in dataset.clips(log) if isinstance(item, Clip)), None)
+    except (OSError, ValueError) as error:
+        return "not readable", [str(error)]
+    if clip is None:
+        return "no clip", []
+    seen = clip.observation
+    faults = [f"{c.image}: {fault}" for c in seen.cameras if (fault := image_fault(c.image, {}))]
+    agents = f"{len(seen.agents)} agents" if seen.annotated else "no annotation"
+    told = f"{len(seen.cameras) - len(faults)} of {len(seen.cameras)} images, {agents}"
+    return told, [f"{len(faults)} images, such as {faults[0]}"] if faults else []
 
 
 COMMAND = Command("what is in data_raw, what is missing, where to get it", add_arguments, run)

@@ -51,6 +51,7 @@ class Dataset:
         title: Name for people.
         url: Where to download it.
         licence: Terms of use, in a few words.
+        size: How much there is to download, as far as it is known.
         tree: The expected paths, relative to ``home``, one a line.
         splits: Its official splits that have poses.
         surround: View names of a full look around, in the order prompts show them.
@@ -64,6 +65,7 @@ class Dataset:
     title: str
     url: str
     licence: str
+    size: str
     tree: str
     splits: tuple[str, ...]
     surround: tuple[str, ...]

@@ -155,6 +155,7 @@ DATASET = Dataset(
     title="IDD multimodal",
     url="https://idd.insaan.iiit.ac.in/dataset/download/",
     licence="research only, on registration",
+    size="three routes, d0 to d2, 15 Hz; sizes are told on registration",
     tree="""primary/{d0,d1,d2}/{train,val,test}.csv (test has no positions)
 primary/{d0,d1,d2}/leftCamImgs/0000000.jpg
 secondary/{d0,d1,d2}/rightCamImgs/0000000.jpg""",

@@ -107,6 +107,7 @@ DATASET = Dataset(
     title="Mapillary street-level sequences",
     url="https://www.mapillary.com/dataset/places",
     licence="research only, on registration",
+    size="1.6 million images of 30 cities",
     tree="""train_val/<city>/{query,database}/{seq_info,postprocessed,raw}.csv
 train_val/<city>/{query,database}/images/<key>.jpg
 test/<city>/{query,database}/ (no positions)""",

@@ -197,6 +197,7 @@ DATASET = Dataset(
     title="ONCE",
     url="https://once-for-auto-driving.github.io/download.html",
     licence="CC BY-NC-SA 4.0: non-commercial",
+    size="581 sequences, a million frames at 2 Hz with seven images each",
     tree="""ImageSets/{train,val,test}.txt
 data/<sequence>/<sequence>.json
 data/<sequence>/cam01/<milliseconds>.jpg and cam03, cam05 to cam09""",

@@ -109,6 +109,7 @@ DATASET = Dataset(
     title="synthetic drives",
     url="",
     licence="Apache-2.0",
+    size="nothing on disk",
     tree="",
     splits=("train", "test"),
     surround=("FRONT",),

@@ -233,6 +233,7 @@ DATASET = Dataset(
     title="Waymo Open perception",
     url="https://waymo.com/open/download",
     licence="Waymo Dataset Licence: non-commercial",
+    size="1,150 segments of 20 s, about 1 GB each",
     tree="""{training,validation,testing}/segment-<segment>_with_camera_labels.tfrecord (v1), or
 {training,validation,testing}/vehicle_pose/<segment>.parquet (v2), and as far as wanted
 {training,validation,testing}/{lidar_box,camera_calibration,camera_image}/<segment>.parquet""",
