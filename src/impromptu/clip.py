@@ -210,6 +210,10 @@ class Clip:
         future: The ego's, 2 Hz from 0.5 s on; as much of the next 5 s as the log holds without a
             gap.
         agent_futures: By agent id, likewise; an agent that is lost at once is absent.
+        world_SE2_ego: Where the ego is on the ground of its log's world. Scoring moves boxes of
+            later clips by it; no prompt is told.
+        tags: What the dataset says about where and when: ``location``, ``time_of_day``,
+            ``weather``. For breakdowns of scores; no prompt is told.
     """
 
     id: str
@@ -220,3 +224,5 @@ class Clip:
     observation: Observation
     future: Trajectory
     agent_futures: Mapping[str, Trajectory] = field(default_factory=dict)
+    world_SE2_ego: SE2 | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)

@@ -1,13 +1,13 @@
 """All that the clips of one log are made from, its ego's track first, and one clip of it."""
 
-from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from impromptu.arrays import Bools, Floats, Ints
 from impromptu.clip import Camera, Clip, Observation
 from impromptu.datasets import Dropped, Log, LogError
 from impromptu.datasets._agents import Surroundings
-from impromptu.geometry import SE2
+from impromptu.geometry import SE2, yaws_rad
 from impromptu.poses import Poses, PoseTrack, pose_track
 from impromptu.sampling import Windows
 
@@ -25,6 +25,7 @@ class Drive:
         motion, steering_rad: Logged status, as ``Windows.statuses`` takes it.
         commands: Logged navigation commands, or none at all.
         ego_SE2_planning: As in ``Observation``.
+        tags: As in ``Clip``, of the whole log.
     """
 
     dataset: str
@@ -37,6 +38,7 @@ class Drive:
     steering_rad: Floats | None = None
     commands: Sequence[str | None] = ()
     ego_SE2_planning: SE2 | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def clip(self, index: int, name: str) -> Clip:
         """Return the clip of one present under its full name."""
@@ -58,7 +60,13 @@ class Drive:
             ),
             future=self.ego.future(index),
             agent_futures=around.futures(index) if around else {},
+            world_SE2_ego=self._world_SE2_ego(index),
+            tags=self.tags,
         )
+
+    def _world_SE2_ego(self, index: int) -> SE2:
+        present = self.ego.present[index]
+        return SE2(float(yaws_rad(present.rotations)), present.translations_m[:2])
 
     def clips(
         self, keyframes: Iterable[str], posed: Sequence[bool] | Bools, faulty_ns: Container[int]
