@@ -529,7 +529,7 @@ Spoil = Callable[[Tables], object]
         ),
         (lambda t: t["ego_pose"][1].pop("rotation"), "ego_pose.json: row 2: expected .*'rotation'"),
         (lambda t: t["ego_pose"][0].update(rotation=[1, 0, 0]), "ego_pose.json: row 1: not enough"),
-        (lambda t: t["sample"][3].update(timestamp="now"), "sample.json: row 4: invalid literal"),
+        (lambda t: t["sample"][3].update(timestamp="now"), "sample.json: row 4: 'now'; expected"),
         (
             lambda t: t["sample_data"][0].update({"calibrated_sensor_token": "?"}),
             "row 1: expected .*'?'",

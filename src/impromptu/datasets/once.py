@@ -6,6 +6,7 @@ is known in one frame alone, without velocity or future; all count as observed. 
 only the raw lists name, without labels, are of split train.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,21 @@ def logs(root: Path, scratch: Path) -> Sequence[Log]:
         names = root / "ImageSets" / f"{split}.txt"
         if not names.is_file():
             raise not_found(DATASET, root, f"ImageSets/{split}.txt is missing")
-        held_out |= dict.fromkeys(names.read_text(encoding="utf-8").split(), split)
+        held_out |= dict.fromkeys(_listed(names), split)
     return [Log(path.stem, held_out.get(path.stem, "train"), root, path, (path,)) for path in paths]
+
+
+def _listed(path: Path) -> list[str]:
+    """Return the sequences that a list names.
+
+    Raises:
+        ValueError: It names something else; a damaged name would put a sequence into train.
+    """
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    for row, line in enumerate(lines, start=1):
+        if not re.fullmatch(r"\s*([0-9]{6}\s*)?", line):
+            raise ValueError(f"{path}:{row}: {line!r:.40}; expected six digits: unpack it again")
+    return [line.strip() for line in lines if line.strip()]
 
 
 def clips(log: Log) -> Iterator[Clip | Dropped]:
