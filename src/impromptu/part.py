@@ -17,7 +17,7 @@ from typing import Any, Literal
 from impromptu import datasets, plugins, questions
 from impromptu.clip import Clip
 from impromptu.conversation import Sample
-from impromptu.datasets import Dataset, Dropped, Log, LogError
+from impromptu.datasets import Dataset, Dropped, Log, LogError, keyframes
 from impromptu.files import atomic_writer
 from impromptu.image_files import image_fault
 from impromptu.preset import Preset, PresetName, load_preset
@@ -188,7 +188,7 @@ def rows(unit: Unit, counts: LogCounts) -> Iterator[tuple[str, dict[str, Any]]]:
     asker = prepare(unit.recipe)
     asked = [q for q in asker.questions if not q.only or unit.dataset in q.only]
     counts.tallies = {question.task: Tally() for question in asked}
-    for item in _keyframes(dataset, unit.log):
+    for item in keyframes(dataset, unit.log):
         if isinstance(item, Dropped):
             counts.keyframes_dropped[item.reason] += 1
             continue
@@ -201,29 +201,6 @@ def rows(unit: Unit, counts: LogCounts) -> Iterator[tuple[str, dict[str, Any]]]:
                 if isinstance(made, _Made):
                     yield key, made.sample.to_sharegpt() | asker.preset.marks
         counts.images_missing |= any(faults.values())
-
-
-def _keyframes(dataset: Dataset, log: Log) -> Iterator[Clip | Dropped]:
-    """Yield what a dataset makes of a log, checked to be what ids and paths can be made of.
-
-    Raises:
-        LogError: An input is no file, or two clips have one name, or a name has a slash in it.
-    """
-    for path in log.inputs:
-        if not path.is_file():
-            what = "a link that leads to no file" if path.is_symlink() else "no file"
-            raise LogError(f"{path}: expected a file, but it is {what}: download it again")
-    clips = set[str]()
-    for item in dataset.clips(log):
-        # A frame that is listed twice is a clip, and a loss of the same name.
-        if item.id.count("/") != 2 or (isinstance(item, Clip) and item.id in clips):
-            raise LogError(
-                f"{log.source}: keyframe {item.id.split('/', 2)[-1]!r}: expected a name without a "
-                "slash that no other has: download the log again"
-            )
-        if isinstance(item, Clip):
-            clips.add(item.id)
-        yield item
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,8 +183,8 @@ def _add(db: sqlite3.Connection, folder: Path, *, is_first: bool) -> None:
                 f"{path}: two rows have the same token or name ({error}); "
                 "unpack the metadata archive again"
             ) from error
-    for table, field, named in _NAMES:
-        _check_names(db, folder, table, field, named)
+    for table, field, other in _NAMES:
+        _check_names(db, folder, table, field, other)
 
 
 def _check_names(db: sqlite3.Connection, folder: Path, table: str, field: str, named: str) -> None:

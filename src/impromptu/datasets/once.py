@@ -40,6 +40,7 @@ _KINDS: dict[str, Kind] = {
     "Cyclist": "cyclist",
     "Pedestrian": "pedestrian",
 }
+_SEQUENCE = re.compile(r"[0-9]{6}")
 # Columns: where ego axes forward, left and up point to in lidar axes left, back and up.
 _LIDAR_R_EGO = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 _LIDAR_SE3_EGO = Poses(_LIDAR_R_EGO, np.zeros(3), np.array(True))
@@ -47,14 +48,16 @@ _EGO_SE3_LIDAR = Poses(_LIDAR_R_EGO.T, np.zeros(3), np.array(True))
 
 
 def logs(root: Path, scratch: Path) -> Sequence[Log]:
-    """List the sequences of which the JSON file is here.
+    """List the sequences whose folder is here; those without their JSON file will fail.
 
     Raises:
-        FileNotFoundError: There is none, or no list that tells those of val and test.
+        FileNotFoundError: No JSON file is here, or no list that tells those of val and test.
+        ValueError: A list names something else than sequences.
     """
-    paths = sorted((root / "data").glob("*/*.json"))
-    paths = [path for path in paths if path.stem == path.parent.name]
-    if not paths:
+    paths = [folder / f"{folder.name}.json" for folder in sorted((root / "data").glob("*/"))]
+    # A sequence whose file is not there is told; other folders are none of ours.
+    paths = [path for path in paths if path.is_file() or _SEQUENCE.fullmatch(path.stem)]
+    if not any(path.is_file() for path in paths):
         raise not_found(DATASET, root, "no sequence is in data")
     held_out: dict[str, str] = {}
     for split in ("val", "test"):
@@ -73,7 +76,7 @@ def _listed(path: Path) -> list[str]:
     """
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     for row, line in enumerate(lines, start=1):
-        if not re.fullmatch(r"\s*([0-9]{6}\s*)?", line):
+        if line.strip() and not _SEQUENCE.fullmatch(line.strip()):
             raise ValueError(f"{path}:{row}: {line!r:.40}; expected six digits: unpack it again")
     return [line.strip() for line in lines if line.strip()]
 
