@@ -1,4 +1,4 @@
-"""Damage at random: to bytes, to links and folders, and to what text, JSON, pickles and tables say."""
+"""Damage at random: to bytes, links and folders, and to what text, JSON, pickles and tables say."""
 
 import json
 import os
@@ -14,15 +14,18 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
+from impromptu import miniature
+from impromptu.datasets._waymo_record import read_record
+from impromptu.datasets._waymo_segment import WAYMO_SE3_CAMERA
 from impromptu.miniature.wire import content, whole
+from impromptu.poses import Poses
 from impromptu.tfrecord import framed, spans
 
-Damage = Callable[[Random, Path, Path], None]
-Tree = dict[str, Any] | list[Any]
+Damage = Callable[[Random, Path], None]
 
 FIELDS = ("", "x", "nan", "-inf", "1e308", "9" * 25, "-1", "0", "a/b", "../../a", '"', "é", "True")
 VALUES = (None, True, 0, -1, 2**40, 2**62, 2**70, 1e-300, 1e9, 1e300, float("nan"), float("inf"))
-TREES = ("", "x", "a/b", "../../a", "9" * 400, [], {}, [[1]], [0.0] * 7, {"x": 1})
+TREES: tuple[Any, ...] = ("", "x", "a/b", "../../a", "9" * 400, [], {}, [[1]], [0.0] * 7, {"x": 1})
 ARRAYS = (np.zeros((0, 7)), np.ones((4, 4)), np.array(["a"]), np.array([None, {}]), np.float32(3))
 
 
@@ -73,7 +76,7 @@ def rows(rng: Random, listed: list[Any]) -> None:
 
 def text(rng: Random, data: bytes) -> bytes:
     """Damage lines, or one field in one line or in all."""
-    lines = data.decode().splitlines()
+    lines = data.decode().splitlines() or [""]
     mark = "," if "," in lines[0] else " "
     if rng.random() < 0.4:
         rows(rng, lines)
@@ -85,30 +88,29 @@ def text(rng: Random, data: bytes) -> bytes:
     field = other[column % len(other)] if rng.random() < 0.3 else field
     for line in some:
         if drop:
-            del line[column % len(line) :][:1]
-            del line[column % len(line) : column % len(line) + 1]
-        else:
+            del line[column : column + 1]
+        elif line:
             line[column % len(line)] = field
     return "\n".join(mark.join(line) for line in table).encode()
 
 
-def tree(rng: Random, root: Tree, extra: tuple[Any, ...] = ()) -> None:
+def tree(rng: Random, root: Any, extra: tuple[Any, ...] = ()) -> None:
     """Go down at random, and put another value there, or take it out, or damage its list."""
     keys = list(root) if isinstance(root, dict) else list(range(len(root)))
     if not keys:
         return
     key = rng.choice(keys)
-    below = root[key]  # type: ignore[index]
+    below = root[key]
     if isinstance(below, dict | list) and below and rng.random() < 0.85:
         tree(rng, below, extra)
     elif isinstance(root, list) and rng.random() < 0.6:
         rows(rng, root)
     elif rng.random() < 0.25:
-        del root[key]  # type: ignore[arg-type]
+        del root[key]
     elif isinstance(below, np.ndarray) and below.size and rng.random() < 0.6:
-        root[key] = array(rng, below)  # type: ignore[index]
+        root[key] = array(rng, below)
     else:
-        root[key] = rng.choice((*VALUES, *TREES, *extra))  # type: ignore[index]
+        root[key] = rng.choice((*VALUES, *TREES, *extra))
 
 
 def array(rng: Random, values: Any) -> Any:
@@ -231,8 +233,8 @@ STRUCTURED: dict[str, Callable[[Random, bytes], bytes]] = {
 }
 
 
-def damage(rng: Random, root: Path, path: Path) -> None:
-    """Damage a file or folder once; what was linked to elsewhere stays as it is."""
+def damage(rng: Random, path: Path) -> None:
+    """Damage a whole file or folder; what is linked to it elsewhere stays as it is."""
     chance = rng.random()
     if path.is_dir() or chance < 0.12:
         place(rng, path)
@@ -247,6 +249,80 @@ def damage(rng: Random, root: Path, path: Path) -> None:
         path.write_bytes(data)
 
 
+def as_tables(record: Path) -> None:
+    """Put tables of Waymo's second release in the place of a record."""
+    segment, name = read_record(record), record.stem[len("segment-") : -len("_with_camera_labels")]
+    labels, lenses = segment.labels, list(segment.calibrations.items())
+    images = [
+        (t, camera, one) for t, all_ in segment.images.items() for camera, one in all_.items()
+    ]
+    box, lens = "[LiDARBoxComponent].", "[CameraCalibrationComponent]."
+    sides = ("center.x", "center.y", "center.z", "size.x", "size.y", "size.z", "heading")
+    inner = {"f_u": (0, 0), "f_v": (1, 1), "c_u": (0, 2), "c_v": (1, 2)}
+    stamp, camera = "key.frame_timestamp_micros", "key.camera_name"
+    tables: dict[str, dict[str, Any]] = {
+        "vehicle_pose": {
+            stamp: segment.stamps_ns // 1000,
+            "[VehiclePoseComponent].world_from_vehicle.transform": matrices(segment.world_SE3_ego),
+        },
+        "lidar_box": {
+            stamp: labels.stamps_ns // 1000,
+            "key.laser_object_id": list(labels.ids),
+            f"{box}type": labels.types,
+            f"{box}num_lidar_points_in_box": labels.points,
+            **{f"{box}box.{side}": labels.boxes[:, row] for row, side in enumerate(sides)},
+        },
+        "camera_calibration": {
+            camera: [number for number, _ in lenses],
+            f"{lens}extrinsic.transform": [
+                matrices((one.ego_SE3_camera @ CAMERA_SE3_WAYMO)[None])[0] for _, one in lenses
+            ],
+            f"{lens}width": [one.size_px[0] for _, one in lenses],
+            f"{lens}height": [one.size_px[1] for _, one in lenses],
+            **{
+                f"{lens}intrinsic.{key}": [float(one.intrinsics_px[at]) for _, one in lenses]
+                for key, at in inner.items()
+            },
+        },
+        "camera_image": {
+            stamp: [t // 1000 for t, _, _ in images],
+            camera: [number for _, number, _ in images],
+            "[CameraImageComponent].image": [one.content() for _, _, one in images],
+            "[CameraImageComponent].pose.transform": [
+                matrices(one.world_SE3_ego[None])[0] for _, _, one in images
+            ],
+        },
+    }
+    for component, columns in tables.items():
+        path = record.parent / component / f"{name}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        parquet.write_table(pa.table(columns), path, row_group_size=30)
+    record.unlink()
+
+
+def matrices(poses: Poses) -> list[list[float]]:
+    found = np.zeros((len(poses.valid), 4, 4))
+    found[:, :3, :3], found[:, :3, 3], found[:, 3, 3] = poses.rotations, poses.translations_m, 1
+    rows: list[list[float]] = found.reshape(-1, 16).tolist()
+    return rows
+
+
+_BACK = WAYMO_SE3_CAMERA.inverse()
+CAMERA_SE3_WAYMO = Poses(_BACK.rotation, _BACK.translation_m, np.array(True))
+
+
 @pytest.fixture(scope="session")
 def damaging() -> Damage:
     return damage
+
+
+@pytest.fixture(scope="session", params=(*miniature.DATASETS, "waymo_v2"))
+def shipped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset's folder, with two logs of 6 s."""
+    name: str = request.param.removesuffix("_v2")
+    out = tmp_path_factory.mktemp(request.param)
+    miniature.write(out, datasets=[name], logs=2, duration_s=6.0, images=False)
+    (out / name / "miniature.json").unlink()
+    for record in (out / name).rglob("*.tfrecord") if request.param == "waymo_v2" else ():
+        as_tables(record)
+    return out / name

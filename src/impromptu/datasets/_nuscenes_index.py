@@ -85,6 +85,7 @@ BOX_NUMBERS = slice(7, 17)
 """Where the row of a box has length, width, height, qw, qx, qy, qz, x, y, z."""
 
 _NAME = re.compile(r"[\w.-]{1,100}")
+_CHANNEL = re.compile(r"(CAM|LIDAR|RADAR)_[A-Z_]+")
 _LIMIT = 2**53
 """Whole numbers, stamps in microseconds among them, are smaller, or damaged."""
 _NAMES = (
@@ -142,8 +143,9 @@ def _build(folders: list[Path], target: Path) -> None:
 
 
 def _add(db: sqlite3.Connection, folder: Path, *, is_first: bool) -> None:
-    sensors = _rows(folder / "sensor.json", lambda row: _texts(row, "token", "channel"))
-    channels: dict[str, str] = dict(sensors)
+    channels: dict[str, str] = dict(_rows(folder / "sensor.json", _sensor))
+    if len(set(channels.values())) < len(channels):
+        raise ValueError(f"{folder / 'sensor.json'}: two sensors of one channel; unpack it again")
     named = _rows(folder / "attribute.json", lambda row: _texts(row, "token", "name"))
     attributes: dict[str, str] = dict(named)
     used: dict[str, str] = {}
@@ -231,6 +233,13 @@ def _whole(value: object) -> int:
     if not isinstance(value, int) or not 0 <= value < _LIMIT:
         raise ValueError(f"{value!r:.40}; expected a whole number from 0 to {_LIMIT}")
     return value
+
+
+def _sensor(row: Row) -> Values:
+    token, channel = _texts(row, "token", "channel")
+    if not _CHANNEL.fullmatch(channel):
+        raise ValueError(f"channel {channel!r:.80}; expected CAM_..., LIDAR_... or RADAR_...")
+    return token, channel
 
 
 def _scene(row: Row) -> Values:

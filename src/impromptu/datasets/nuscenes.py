@@ -151,6 +151,11 @@ def _numbers(rows: Sequence[Row], part: slice) -> Floats:
 
 
 def _track(log: Log, sweeps: Sequence[Row]) -> PoseTrack:
+    if not sweeps:
+        raise LogError(
+            f"{log.root}: sample_data.json: {log.id}: no sweep of LIDAR_TOP, by sensor.json and "
+            "calibrated_sensor.json: unpack the metadata archive again"
+        )
     return ego_track(
         _stamps_ns(sweeps),
         # One that is far away is left to the track, which says so.
