@@ -190,7 +190,8 @@ def check(whole: Whole, rng: Random, damage: Damage) -> None:
         for _ in range(rng.choice([1, 1, 1, 2, 3])):
             kind = rng.choice([0] * 8 + [1, 2])
             path = rng.choice(whole.targets[kind])
-            if path not in hit and (root / path).resolve() == root.resolve() / path:
+            there = os.path.realpath(root / path) == os.path.join(os.path.realpath(root), path)
+            if path not in hit and there and (root / path).exists():
                 hit.add(path)
                 damage(rng, root / path)
         note(f"damaged: {sorted(map(str, hit))}")
@@ -236,11 +237,11 @@ def account(dataset: str, root: Path, manifest: Mapping[str, Any], hit: set[Path
 @settings(max_examples=6, derandomize=True, **PLAIN)
 @given(seed=SEEDS)
 def test_a_little_damage(whole: Whole, damaging: Damage, seed: int) -> None:
-    check(whole, Random(seed), damaging)
+    check(whole, Random(seed), damaging)  # noqa: S311 - no secret
 
 
 @pytest.mark.slow
 @settings(max_examples=int(os.environ.get("DAMAGE_EXAMPLES", "50")), **PLAIN)
 @given(seed=SEEDS)
 def test_much_damage(whole: Whole, damaging: Damage, seed: int) -> None:
-    check(whole, Random(seed), damaging)
+    check(whole, Random(seed), damaging)  # noqa: S311 - no secret
