@@ -73,12 +73,12 @@ def test_what_is_no_file_fails_its_log_alone(
     path.unlink()
     make(path)
     assert generate(raw, tmp_path / "out") == 0
-    splits = read_json(tmp_path / "out" / "manifest.json")["datasets"]["kitti"]
+    whole, splits = (
+        read_json(tmp_path / out / "manifest.json")["datasets"]["kitti"] for out in ("whole", "out")
+    )
     (why,) = splits["train"]["logs_failed"].values()
     assert why.startswith(f"{path}: expected a file, but it is")
-    assert (
-        splits["test"] == read_json(tmp_path / "whole/manifest.json")["datasets"]["kitti"]["test"]
-    )
+    assert splits["test"] == whole["test"]
 
 
 def test_a_pickle_that_would_run_something_fails_its_log_alone(
@@ -96,7 +96,7 @@ def test_a_pickle_that_would_run_something_fails_its_log_alone(
     assert generate(tmp_path, tmp_path / "out", "navsim") == 0
     told = capsys.readouterr().out
     assert f"skipped navsim/{path.stem}: {path}: refused, for it would run posix.system" in told
-    assert "navsim/q7_test.json" in told or "navsim/q6_test.json" in told
+    assert "navsim/q1_test.json" in told
     assert not (tmp_path / "sprung").exists()
 
 
@@ -123,7 +123,7 @@ def test_a_read_only_disk_is_one_clear_line(
 ) -> None:
     monkeypatch.setattr(os, "mkdir", read_only)
     assert generate(raw, tmp_path / "out") == 2
-    assert capsys.readouterr().err == f"error: {tmp_path}/out: read-only file system\n"
+    assert capsys.readouterr().err == f"error: {tmp_path}/out/.work: read-only file system\n"
 
 
 def test_a_disk_that_fills_up_at_merging_is_told_and_the_next_run_goes_on(

@@ -387,7 +387,7 @@ Spoil = Callable[[Columns], Columns]
         (
             POSES,
             lambda c: c | {"timestamp_ns": c["timestamp_ns"].astype("u8")},
-            "holds uint64; exp",
+            "holds uint64; expected",
         ),
         (POSES, lambda c: c | {"tx_m": c["tx_m"] * np.nan}, "2402 poses, none usable"),
         (POSES, lambda c: c | {"timestamp_ns": c["timestamp_ns"] / 1.0}, "holds double; expected"),

@@ -541,29 +541,29 @@ Spoil = Callable[[Tables], object]
         (lambda t: t["sensor"][0].update(channel="LIDAR_TOP"), "two sensors of one channel"),
         (
             lambda t: t["sample"][3].update(token=["x"]),
-            r"sample.json: row 4: token is \['x'\]; exp",
+            r"sample.json: row 4: token is \['x'\]; expected",
         ),
         (
             lambda t: t["sample"][3].update(timestamp=2**70),
-            "sample.json: row 4: .*; expected a who",
+            "sample.json: row 4: .*; expected a whole",
         ),
         (
             lambda t: t["scene"][0].update(name="../scene"),
-            "scene.json: row 1: name '../scene'; exp",
+            "scene.json: row 1: name '../scene'; expected",
         ),
         (lambda t: t["scene"][0].update(name="9" * 400), "scene.json: row 1: name '999"),
         (
             lambda t: t["scene"].clear(),
-            "sample.json: scene_token of scene-0061-00 is scene-0061, w",
+            "sample.json: scene_token of scene-0061-00 is scene-0061, which",
         ),
-        (lambda t: t["sample"].pop(2), "data.json: sample_token of .*02-.* is scene-0061-02, whi"),
+        (lambda t: t["sample"].pop(2), "data.json: sample_token of .*02-.* is scene-0061-02"),
         (
             lambda t: t["instance"].clear(),
-            "annotation.json: instance_token of .* is car, which inst",
+            "annotation.json: instance_token of .* is car, which instance",
         ),
-        (lambda t: t["category"].clear(), "instance.json: category_token of car is k, which categ"),
+        (lambda t: t["category"].clear(), "instance.json: category_token of car is k, which"),
         (
-            lambda t: t["sample_annotation"][1].update(sample_token="?"),
+            lambda t: t["sample_annotation"][1].update({"sample_token": "?"}),
             "annotation.json: sample_token of scene-0061-01-car is .*, which sample.json does not",
         ),
     ],

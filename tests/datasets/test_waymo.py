@@ -589,7 +589,7 @@ PARTS = "[VehiclePoseComponent].", "[LiDARBoxComponent].", "[CameraCalibrationCo
             "camera_image",
             "[CameraImageComponent].pose.transform",
             1.5,
-            "holds double; expected lis",
+            "holds double; expected list",
         ),
         ("camera_image", "[CameraImageComponent].image", 7, "image cannot be read"),
     ),
