@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import re
 import resource
 import signal
@@ -24,6 +23,7 @@ from pyarrow import feather
 from impromptu import datasets, plugins
 from impromptu.cli import main
 from impromptu.datasets import Dataset
+from impromptu.datasets._plain_pickle import read_pickle
 
 DEADLINE_S, MEMORY = 20, 2 << 30
 UNREAD = ".npy", ".bin"
@@ -157,8 +157,7 @@ def keyframes(dataset: str, root: Path, log: str) -> int | None:
             return -(-len(path.read_text().splitlines()) // 5)
         case "navsim":
             (path, *_) = (root / "navsim_logs").glob(f"*/{log}.pkl")
-            frames: list[Any] = pickle.loads(path.read_bytes())  # noqa: S301 - it was read
-            return len(frames)
+            return len(read_pickle(path))
         case "once":
             return len(json.loads((root / f"data/{log}/{log}.json").read_text())["frames"])
         case "nuscenes":
@@ -234,7 +233,7 @@ def account(dataset: str, root: Path, manifest: Mapping[str, Any], hit: set[Path
         assert None in counts or found == sum(count or 0 for count in counts)
 
 
-@settings(max_examples=6, derandomize=True, **PLAIN)
+@settings(max_examples=5, derandomize=True, **PLAIN)
 @given(seed=SEEDS)
 def test_a_little_damage(whole: Whole, damaging: Damage, seed: int) -> None:
     check(whole, Random(seed), damaging)  # noqa: S311 - no secret

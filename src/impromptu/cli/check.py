@@ -35,7 +35,7 @@ def _check(name: str, data_raw: Path) -> bool:
     root = data_raw / dataset.home
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            logs = dataset.logs(root.resolve(), Path(scratch))
+            logs = dataset.logs(root.absolute(), Path(scratch))
     except (OSError, ValueError) as error:
         tree = "\n".join(f"    {root}/{line}" for line in dataset.tree.strip().splitlines())
         print(f"  here:    not usable: {error}\n  expected:\n{tree}")
