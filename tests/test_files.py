@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,14 @@ def test_fingerprint_sees_names_and_both_ends(tmp_path: Path) -> None:
     assert fingerprint([a], tmp_path) != first
     b.write_bytes(b"x" * 200_000)
     assert fingerprint([b], tmp_path) != first
+
+
+def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_json(tmp_path / "a.json", 1)
+    assert caught.value.filename == str(tmp_path / "a.json")
+    assert not list(tmp_path.iterdir())

@@ -20,7 +20,7 @@ from typing import IO, Any
 import impromptu
 from impromptu import datasets, plugins
 from impromptu.counts import LogCounts
-from impromptu.datasets import Dataset
+from impromptu.datasets import Dataset, Log
 from impromptu.files import atomic_writer, fingerprint, write_json
 from impromptu.manifest import MANIFEST, close_manifest, entry, inputs, key, open_manifest
 from impromptu.part import Recipe, Unit, prepare, read_counts, read_rows, write_part
@@ -97,8 +97,10 @@ def generate(
         FileNotFoundError, ValueError: No log can be read. Where only some datasets cannot be,
             they are among the result's ``failed`` and in the manifest.
     """
-    with _alone(out.resolve() / WORK):
-        return _generate(data_raw, out.resolve(), names, splits, recipe, workers, base)
+    # Not ``Path.resolve``: for links in a circle that raises what is no ``OSError``.
+    data_raw, out, base = (Path(os.path.realpath(path)) for path in (data_raw, out, base or out))
+    with _alone(out / WORK):
+        return _generate(data_raw, out, names, splits, recipe, workers, base)
 
 
 @contextmanager
@@ -127,7 +129,7 @@ def _generate(
     splits: Sequence[str] | None,
     recipe: Recipe,
     workers: int,
-    base: Path | None,
+    base: Path,
 ) -> Result:
     result = Result()
     prepare(recipe)
@@ -135,7 +137,7 @@ def _generate(
     units = list[Unit]()
     for name in names:
         try:
-            units += _units(name, data_raw.resolve(), out, splits, recipe, (base or out).resolve())
+            units += _units(name, data_raw, out, splits, recipe, base)
         except (OSError, ValueError) as error:
             if len(names) == 1:
                 raise
@@ -170,12 +172,28 @@ def _units(
     dataset = plugins.load(datasets, name, Dataset)
     root = data_raw / dataset.home
     logs = dataset.logs(root, out / WORK / "index" / name)
+    _check_names(logs)
     for log in sorted(logs, key=lambda log: log.split):
         if splits is None or log.split in splits:
             made_of = [_code(), name, log.id, log.split, str(base), key(recipe), inputs(log)]
             stem = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
             log = replace(log, frames_hz=recipe.frames_hz)
             yield Unit(name, log, recipe, base, out / WORK / "parts" / f"{stem}.part")
+
+
+def _check_names(logs: Sequence[Log]) -> None:
+    """Refuse two logs of one name: their samples would have the same ids.
+
+    Raises:
+        ValueError: There are; the message names both.
+    """
+    known: dict[str, Path] = {}
+    for log in logs:
+        if log.id in known:
+            raise ValueError(
+                f"{known[log.id]} and {log.source} are one log, {log.id}: take one of them away"
+            )
+        known[log.id] = log.source
 
 
 @cache

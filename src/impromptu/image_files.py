@@ -14,9 +14,14 @@ def image_fault(path: Path, known: dict[Path, str]) -> str:
     return known[path]
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting, as a pipe would have us do."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _fault_of(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             head = file.read(8)
             file.seek(max(0, file.seek(0, os.SEEK_END) - 64))
             tail = file.read()

@@ -33,8 +33,8 @@ def key(recipe: Recipe) -> dict[str, Any]:
 
 
 def inputs(log: Log) -> str:
-    """Return the fingerprint of a log's native files."""
-    return fingerprint(log.inputs, log.root)
+    """Return the fingerprint of a log's native files; what is no file fails its log later."""
+    return fingerprint((path for path in log.inputs if path.is_file()), log.root)
 
 
 def open_manifest(out: Path, recipe: Recipe) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from impromptu import datasets, plugins, questions
 from impromptu.clip import Clip
 from impromptu.conversation import Sample
 from impromptu.counts import LogCounts, Tally
-from impromptu.datasets import Dataset, Dropped, Log, LogError
+from impromptu.datasets import Dataset, Dropped, Log, LogError, keyframes
 from impromptu.files import atomic_writer
 from impromptu.filters import Filters, Gate
 from impromptu.image_files import image_fault
@@ -107,7 +107,7 @@ def rows(unit: Unit, counts: LogCounts) -> Iterator[tuple[str, dict[str, Any]]]:
     asked = [q for q in asker.questions if not q.only or unit.dataset in q.only]
     counts.tallies = {question.task: Tally() for question in asked}
     gate = Gate(asker.filters)
-    for item in dataset.clips(unit.log):
+    for item in keyframes(dataset, unit.log):
         if isinstance(item, Dropped):
             counts.keyframes_dropped[item.reason] += 1
             continue

@@ -383,6 +383,13 @@ Spoil = Callable[[Columns], Columns]
         (BOXES, lambda c: without(c, "category"), "no column 'category'; it has"),
         (POSES, lambda c: with_nothing(c, "tx_m"), "row 1: tx_m is empty"),
         (POSES, lambda c: c | {"tx_m": ["x"] * len(c["tx_m"])}, "'tx_m' holds string; expected"),
+        (BOXES, lambda c: c | {"category": c["tx_m"]}, "'category' holds double; expected texts"),
+        (
+            POSES,
+            lambda c: c | {"timestamp_ns": c["timestamp_ns"].astype("u8")},
+            "holds uint64; expected",
+        ),
+        (POSES, lambda c: c | {"tx_m": c["tx_m"] * np.nan}, "2402 poses, none usable"),
         (POSES, lambda c: c | {"timestamp_ns": c["timestamp_ns"] / 1.0}, "holds double; expected"),
         (POSES, lambda c: c | {"qw": 0 * c["qw"], "qz": 0 * c["qz"]}, "2402 poses, none usable"),
         (POSES, lambda c: {k: v[:0] for k, v in c.items()}, "0 poses, none usable"),
@@ -468,3 +475,29 @@ def test_two_real_logs_give_32_clips_each_and_the_third_is_incomplete(samples: P
             counts.append(str(error))
     assert counts[:2] == [32, 32]
     assert "incomplete" in str(counts[2])
+
+
+def test_a_pose_that_is_no_number_is_bridged(tmp_path: Path) -> None:
+    columns = poses()
+    columns["tx_m"][600:604] = np.nan
+    columns["qz"][800] = np.nan
+    assert len(read_clips(write(tmp_path, **{POSES: columns}))) == 25
+
+
+def test_an_image_listed_twice_is_one(tmp_path: Path) -> None:
+    write(tmp_path, {"ring_front_center": [0, 500, 1000]})
+    folder = tmp_path / "val/log/sensors/cameras/ring_front_center"
+    (folder / f"0{START_NS + 500 * MS}.jpg").touch()
+    clips = read_clips(tmp_path)
+    assert stamps_of(clips) == [0, 500, 1000]
+    assert all(clip.observation.cameras[0].image.is_file() for clip in clips)
+
+
+def test_a_log_of_days_is_a_fault_not_a_clip_every_half_second(tmp_path: Path) -> None:
+    columns = poses()
+    columns["timestamp_ns"][-1] = START_NS + 10**16
+    columns["ty_m"][-1] = 0.0
+    annotations = boxes()
+    annotations["timestamp_ns"][-1] = START_NS + 10**16
+    with pytest.raises(LogError, match="more than 3600 s apart; expected some 20 s"):
+        read(write(tmp_path, **{POSES: columns, BOXES: annotations}))

@@ -50,6 +50,7 @@ def test_a_fault_is_named(tmp_path: Path, text: str, message: str) -> None:
 def test_a_missing_file_and_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
     with pytest.raises(LogError, match="table.csv: missing: download it again"):
         read_columns(tmp_path / "table.csv", ("idx",))
-    (tmp_path / "table.csv").write_bytes(b"idx\n\xff\xfe\n")
-    with pytest.raises(LogError, match="not a whole CSV file"):
-        read_columns(tmp_path / "table.csv", ("idx",))
+    for content in (b"idx\n\xff\xfe\n", b"idx,\xff\xfe\na,b\n"):
+        (tmp_path / "table.csv").write_bytes(content)
+        with pytest.raises(LogError, match="not a whole CSV file"):
+            read_columns(tmp_path / "table.csv", ("idx",))

@@ -529,13 +529,43 @@ Spoil = Callable[[Tables], object]
         ),
         (lambda t: t["ego_pose"][1].pop("rotation"), "ego_pose.json: row 2: expected .*'rotation'"),
         (lambda t: t["ego_pose"][0].update(rotation=[1, 0, 0]), "ego_pose.json: row 1: not enough"),
-        (lambda t: t["sample"][3].update(timestamp="now"), "sample.json: row 4: invalid literal"),
+        (lambda t: t["sample"][3].update(timestamp="now"), "sample.json: row 4: 'now'; expected"),
         (
             lambda t: t["sample_data"][0].update({"calibrated_sensor_token": "?"}),
             "row 1: expected .*'?'",
         ),
         (lambda t: t["sample_annotation"][2].update(size=None), "annotation.json: row 3: "),
         (lambda t: t["sensor"][0].pop("channel"), "sensor.json: row 1: expected .*'channel'"),
+        (lambda t: t["sensor"][0].update(channel=True), "row 1: channel is True; expected a text"),
+        (lambda t: t["sensor"][0].update(channel="front"), "row 1: channel 'front'; expected CAM_"),
+        (lambda t: t["sensor"][0].update(channel="LIDAR_TOP"), "two sensors of one channel"),
+        (
+            lambda t: t["sample"][3].update(token=["x"]),
+            r"sample.json: row 4: token is \['x'\]; expected",
+        ),
+        (
+            lambda t: t["sample"][3].update(timestamp=2**70),
+            "sample.json: row 4: .*; expected a whole",
+        ),
+        (
+            lambda t: t["scene"][0].update(name="../scene"),
+            "scene.json: row 1: name '../scene'; expected",
+        ),
+        (lambda t: t["scene"][0].update(name="9" * 400), "scene.json: row 1: name '999"),
+        (
+            lambda t: t["scene"].clear(),
+            "sample.json: scene_token of scene-0061-00 is scene-0061, which",
+        ),
+        (lambda t: t["sample"].pop(2), "data.json: sample_token of .*02-.* is scene-0061-02"),
+        (
+            lambda t: t["instance"].clear(),
+            "annotation.json: instance_token of .* is car, which instance",
+        ),
+        (lambda t: t["category"].clear(), "instance.json: category_token of car is k, which"),
+        (
+            lambda t: t["sample_annotation"][1].update({"sample_token": "?"}),
+            "annotation.json: sample_token of scene-0061-01-car is .*, which sample.json does not",
+        ),
     ],
 )
 def test_a_row_that_lacks_something_is_named(tmp_path: Path, spoil: Spoil, message: str) -> None:
@@ -688,3 +718,17 @@ def test_clips_do_not_depend_on_where_the_folder_is(miniatures: Path, tmp_path: 
     there = clips_of_two_scenes(tmp_path / "copy", tmp_path / "b")
     assert [clip.id for clip in here] == [clip.id for clip in there]
     np.testing.assert_array_equal(here[9].future.xy_m, there[9].future.xy_m)
+
+
+def test_a_scene_without_a_lidar_or_an_image_listed_twice_is_a_fault_of_the_log(
+    tmp_path: Path,
+) -> None:
+    tables = straight_drive(4)
+    tables["sample_data"] = [row for row in tables["sample_data"] if "LIDAR" not in row["token"]]
+    with pytest.raises(LogError, match="sample_data.json: scene-0061: no sweep of LIDAR_TOP"):
+        read(write(tmp_path / "blind", tables))
+    tables = straight_drive(4)
+    twice = next(row for row in tables["sample_data"] if "CAM_FRONT" in row["token"])
+    tables["sample_data"].append(twice | {"token": "again"})
+    with pytest.raises(LogError, match="keyframe scene-0061-00 has two images of CAM_FRONT"):
+        read(write(tmp_path / "twice", tables))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from impromptu.clip import Clip
-from impromptu.datasets import Dropped, LogError, once
+from impromptu.datasets import Dropped, LogError, keyframes, once
 from impromptu.files import read_json, write_json
 
 Content = dict[str, Any]
@@ -269,3 +269,21 @@ def test_frames_in_are_clips_and_dropped_out(miniatures: Path) -> None:
         lost = [item.id.rpartition("/")[2] for item in found if isinstance(item, Dropped)]
         assert lost == zero
         assert len(zero) == (log.id == "000000")
+
+
+def test_a_sequence_without_its_file_is_a_log_that_fails(tmp_path: Path) -> None:
+    write(tmp_path, sequence())
+    for name in ("000007/cam01", "lidar"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    lost, whole = once.logs(tmp_path, tmp_path)
+    assert (lost.id, whole.id) == ("000007", SEQUENCE)
+    with pytest.raises(LogError, match="000007.json: expected a file, but it is none"):
+        list(keyframes(once.DATASET, lost))
+
+
+@pytest.mark.parametrize("text", ["000042\n00004\n", "000042,000043", "00004\xff"])
+def test_a_list_that_is_damaged_moves_nothing_into_train(tmp_path: Path, text: str) -> None:
+    lists = write(tmp_path, sequence()) / "ImageSets"
+    (lists / "val.txt").write_text(text, encoding="latin1")
+    with pytest.raises(ValueError, match=r"val\.txt:[12]: '0000.*expected six digits"):
+        once.logs(tmp_path, tmp_path)

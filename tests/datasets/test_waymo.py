@@ -17,6 +17,7 @@ from impromptu.clip import Clip
 from impromptu.datasets import Dropped, LogError, _waymo_record, waymo
 from impromptu.datasets._waymo_record import read_record
 from impromptu.datasets._wire import Columns, Messages
+from impromptu.image_files import image_fault
 from impromptu.miniature.wire import content, doubles, whole
 from impromptu.tfrecord import framed, mapped, masked_crc32c, spans
 
@@ -560,3 +561,78 @@ def test_its_own_messages_say_the_same_of_real_records(real: Path, messages: Any
 def test_its_own_messages_say_the_same_of_the_miniature(miniatures: Path, messages: Any) -> None:
     for path in (miniatures / "waymo").glob("*/*.tfrecord"):
         agrees(path, messages)
+
+
+def test_a_copy_under_another_name_is_told_and_a_renamed_file_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path, drive(1000))
+    copy = path.with_name("segment-mine.tfrecord")
+    copy.write_bytes(path.read_bytes())
+    first, second = waymo.logs(tmp_path / "waymo", tmp_path)
+    assert (first.id, second.id) == (NAME, "mine")
+    assert len(list(waymo.clips(first))) == 3
+    with pytest.raises(LogError, match=f"mine.tfrecord: it holds segment {NAME}, as {path} does"):
+        list(waymo.clips(second))
+    path.unlink()
+    assert len(read_clips(tmp_path)) == 3
+
+
+PARTS = "[VehiclePoseComponent].", "[LiDARBoxComponent].", "[CameraCalibrationComponent]."
+
+
+@pytest.mark.parametrize(
+    ("component", "column", "values", "message"),
+    (
+        ("vehicle_pose", "key.frame_timestamp_micros", "x", "holds string; expected int64"),
+        ("lidar_box", f"{PARTS[1]}box.size.x", [1.0], "holds list.*; expected double"),
+        ("camera_calibration", f"{PARTS[2]}width", "wide", "holds string; expected int64"),
+        (
+            "camera_image",
+            "[CameraImageComponent].pose.transform",
+            1.5,
+            "holds double; expected list",
+        ),
+        ("camera_image", "[CameraImageComponent].image", 7, "image cannot be read"),
+    ),
+)
+def test_a_column_of_another_type_is_told(
+    tmp_path: Path, component: str, column: str, values: object, message: str
+) -> None:
+    write_tables(tmp_path, range(0, 501, 100), (1,))
+    path = tmp_path / "waymo" / "validation" / component / f"{NAME}.parquet"
+    whole = parquet.ParquetFile(path).read()
+    place = whole.column_names.index(column)
+    spoilt = whole.set_column(place, column, pa.array([values] * whole.num_rows))
+    parquet.write_table(spoilt, path)
+    with pytest.raises(LogError, match=f"{component}/{NAME}.parquet: .*{message}"):
+        read(tmp_path)
+
+
+def test_an_image_that_a_table_lacks_is_no_image(tmp_path: Path) -> None:
+    write_tables(tmp_path, range(0, 501, 100), (1,))
+    path = tmp_path / "waymo/validation/camera_image" / f"{NAME}.parquet"
+    whole = parquet.ParquetFile(path).read()
+    column = "[CameraImageComponent].image"
+    nothing = pa.array([None] * whole.num_rows, pa.binary())
+    place = whole.column_names.index(column)
+    parquet.write_table(whole.set_column(place, column, nothing), path)
+    cameras = [camera for clip in read_clips(tmp_path) for camera in clip.observation.cameras]
+    assert {image_fault(c.image, {}) for c in cameras if c.view == "FRONT"} == {"not_an_image"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(at=st.integers(0, 10**6), value=st.integers(0, 255), kept=st.integers(0, 10**6))
+def test_any_damage_to_a_table_gives_clips_or_says_why(
+    tmp_path_factory: pytest.TempPathFactory, at: int, value: int, kept: int
+) -> None:
+    root = tmp_path_factory.mktemp("tables")
+    write_tables(root, range(0, 501, 100), (1,))
+    tables = sorted((root / "waymo" / "validation").rglob("*.parquet"))
+    data = bytearray((path := tables[at % len(tables)]).read_bytes())
+    data[at % len(data)] = value
+    path.write_bytes(data[: kept if kept < len(data) else None])
+    try:
+        found = read(root)
+    except LogError as error:
+        assert NAME in str(error)
+    else:
+        assert {item.id for item in found if isinstance(item, Clip)}

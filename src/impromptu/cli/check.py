@@ -54,7 +54,7 @@ def _check(name: str, dataset: Dataset, root: Path) -> list[str]:
     )
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            return _look(dataset, dataset.logs(root.resolve(), Path(scratch)), root)
+            return _look(dataset, dataset.logs(root.absolute(), Path(scratch)), root)
     except (OSError, ValueError) as error:
         print(f"  here:    not usable: {error}")
         return [f"{str(error).splitlines()[0].removesuffix(f'; expected {dataset.title} as')}"]

@@ -74,6 +74,30 @@ class Dataset:
     clips: Callable[[Log], Iterator[Clip | Dropped]]
 
 
+def keyframes(dataset: Dataset, log: Log) -> Iterator[Clip | Dropped]:
+    """Yield what a dataset makes of a log, checked to be what every log must come to.
+
+    Raises:
+        LogError: An input is no file, or two clips have one name, or a name has a slash in it;
+            and what the dataset raises.
+    """
+    for path in log.inputs:
+        if not path.is_file():
+            what = "a link that leads to none" if path.is_symlink() else "none"
+            raise LogError(f"{path}: expected a file, but it is {what}: download it again")
+    clips = set[str]()
+    for item in dataset.clips(log):
+        # A frame that is listed twice is a clip, and a loss of the same name.
+        if item.id.count("/") != 2 or (isinstance(item, Clip) and item.id in clips):
+            raise LogError(
+                f"{log.source}: keyframe {item.id.split('/', 2)[-1]!r}: expected a name without a "
+                "slash that no other has: download the log again"
+            )
+        if isinstance(item, Clip):
+            clips.add(item.id)
+        yield item
+
+
 def not_found(dataset: Dataset, root: Path, what: str) -> FileNotFoundError:
     """Make the error of a folder without the dataset: what is missing, expected, and to be had."""
     tree = "\n".join(f"  {root}/{line}" for line in dataset.tree.splitlines())

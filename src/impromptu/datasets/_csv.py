@@ -23,6 +23,8 @@ def read_columns(
     Raises:
         LogError: The file is missing or damaged, lacks a column, or a value is of another type.
     """
+    if not path.is_file():
+        raise LogError(f"{path}: missing: {ADVICE}")
     types = {name: pyarrow.string() for name in texts}
     types |= {name: pyarrow.float64() for name in numbers}
     types |= {name: pyarrow.int64() for name in integers}
@@ -33,13 +35,12 @@ def read_columns(
             read_options=csv.ReadOptions(use_threads=False),
             convert_options=csv.ConvertOptions(column_types=types, strings_can_be_null=False),
         )
-    except FileNotFoundError as error:
-        raise LogError(f"{path}: missing: {ADVICE}") from error
-    except (pyarrow.ArrowException, OSError) as error:
+        header = table.column_names
+    except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
         raise LogError(f"{path}: not a whole CSV file ({error}): {ADVICE}") from error
     for name in types:
-        if table.column_names.count(name) != 1:
-            found = ", ".join(table.column_names)
+        if header.count(name) != 1:
+            found = ", ".join(header)
             raise LogError(f"{path}: expected one column {name!r}; it has {found}: {ADVICE}")
     for name in integers:
         if table[name].null_count:

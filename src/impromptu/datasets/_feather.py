@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyarrow import types
+from pyarrow import DataType, types
 from pyarrow.feather import read_table
 from pyarrow.lib import ArrowException
 
@@ -25,11 +25,12 @@ def read_columns(path: Path, numeric: Sequence[str], texts: Sequence[str] = ()) 
         LogError: The file is missing or damaged, lacks a column, or a value is empty or of
             another type.
     """
+    if not path.is_file():
+        raise LogError(f"{path}: missing, so this log is incomplete: {ADVICE}")
     try:
         table = read_table(path)
-    except FileNotFoundError as error:
-        raise LogError(f"{path}: missing, so this log is incomplete: {ADVICE}") from error
-    except (ArrowException, OSError) as error:
+        table.validate(full=True)
+    except (ArrowException, MemoryError, OSError) as error:
         raise LogError(f"{path}: not a whole feather file ({error}): {ADVICE}") from error
     for name in (*numeric, *texts):
         if name not in table.column_names:
@@ -38,10 +39,19 @@ def read_columns(path: Path, numeric: Sequence[str], texts: Sequence[str] = ()) 
             row = table[name].is_null().to_pylist().index(True) + 1
             raise LogError(f"{path}: row {row}: {name} is empty: {ADVICE}")
         kind = table[name].type
-        whole = name in texts or types.is_integer(kind)
-        if not (whole or (types.is_floating(kind) and not name.endswith("_ns"))):
-            raise LogError(f"{path}: column {name!r} holds {kind}; expected numbers: {ADVICE}")
+        if not _fits(kind, name, name in texts):
+            wanted = "texts" if name in texts else "numbers"
+            raise LogError(f"{path}: column {name!r} holds {kind}; expected {wanted}: {ADVICE}")
     return {name: table[name].to_numpy() for name in (*numeric, *texts)}
+
+
+def _fits(kind: DataType, name: str, text: bool) -> bool:
+    """Tell whether a column is of a type that it may have; stamps are whole numbers."""
+    if text:
+        return bool(types.is_string(kind) or types.is_large_string(kind))
+    if name.endswith("_ns"):
+        return bool(types.is_signed_integer(kind))
+    return bool(types.is_integer(kind) or types.is_floating(kind))
 
 
 def numbers(columns: Columns, names: Sequence[str]) -> Floats:

@@ -1,5 +1,6 @@
 """What the nuScenes CAN bus expansion logged of the ego's motion, where a scene has it."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,8 @@ POSE, STEERING = "pose", "steeranglefeedback"
 
 def files(root: Path, scene: str) -> list[Path]:
     """Return those files of a scene that exist."""
-    return [
-        path for path in (_path(root, scene, kind) for kind in (POSE, STEERING)) if path.is_file()
-    ]
+    paths = [_path(root, scene, kind) for kind in (POSE, STEERING)]
+    return [path for path in paths if os.path.lexists(path)]
 
 
 def _path(root: Path, scene: str, kind: str) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -83,6 +84,20 @@ WHERE scene.name = :scene"""
 BOX_NUMBERS = slice(7, 17)
 """Where the row of a box has length, width, height, qw, qx, qy, qz, x, y, z."""
 
+_NAME = re.compile(r"[\w.-]{1,100}")
+_CHANNEL = re.compile(r"(CAM|LIDAR|RADAR)_[A-Z_]+")
+_LIMIT = 2**53
+"""Whole numbers, stamps in microseconds among them, are smaller, or damaged."""
+_NAMES = (
+    ("sample", "scene", "scene"),
+    ("sample_data", "sample", "sample"),
+    ("instance", "category", "category"),
+    ("sample_annotation", "instance", "instance"),
+    ("sample_annotation", "sample", "sample"),
+)
+"""(table, field, table): a row whose field names no row of the other would be lost unseen."""
+_STORED_AS = {"sample_data": "capture", "sample_annotation": "box"}
+
 Row = dict[str, Any]
 Values = tuple[Any, ...]
 
@@ -128,33 +143,35 @@ def _build(folders: list[Path], target: Path) -> None:
 
 
 def _add(db: sqlite3.Connection, folder: Path, *, is_first: bool) -> None:
-    sensors = _rows(folder / "sensor.json", lambda row: (row["token"], row["channel"]))
-    channels: dict[str, str] = dict(sensors)
-    named = _rows(folder / "attribute.json", lambda row: (row["token"], row["name"]))
+    channels: dict[str, str] = dict(_rows(folder / "sensor.json", _sensor))
+    if len(set(channels.values())) < len(channels):
+        raise ValueError(f"{folder / 'sensor.json'}: two sensors of one channel; unpack it again")
+    named = _rows(folder / "attribute.json", lambda row: _texts(row, "token", "name"))
     attributes: dict[str, str] = dict(named)
     used: dict[str, str] = {}
 
     def calibration(row: Row) -> Values:
-        used[row["token"]] = channel = channels[row["sensor_token"]]
-        return row["token"], channel, json.dumps(row["camera_intrinsic"]), *_pose(row)
+        (token,) = _texts(row, "token")
+        used[token] = channel = channels[row["sensor_token"]]
+        return token, channel, json.dumps(row["camera_intrinsic"]), *_pose(row)
 
     def capture(row: Row) -> Values | None:
         channel, is_key = used[row["calibrated_sensor_token"]], bool(row["is_key_frame"])
         if channel != "LIDAR_TOP" and not (is_key and channel.startswith("CAM_")):
             return None
-        tokens = (row[field] for field in ("token", "sample_token", "calibrated_sensor_token"))
-        size = int(row["width"] or 0), int(row["height"] or 0)
-        seen = int(row["timestamp"]), str(row["filename"]), *size
-        return *tokens, row["ego_pose_token"], is_key, *seen
+        tokens = _texts(row, "token", "sample_token", "calibrated_sensor_token", "ego_pose_token")
+        sides = (row[side] for side in ("width", "height"))
+        size = (side if isinstance(side, int) and 0 < side < _LIMIT else 0 for side in sides)
+        return *tokens, is_key, _whole(row["timestamp"]), *_texts(row, "filename"), *size
 
     readers = {
         "calibrated_sensor": calibration,
-        "scene": lambda row: (row["token"], row["name"]),
-        "sample": lambda row: (row["token"], row["scene_token"], int(row["timestamp"])),
+        "scene": _scene,
+        "sample": lambda row: (*_texts(row, "token", "scene_token"), _whole(row["timestamp"])),
         "sample_data": capture,
-        "ego_pose": lambda row: (*_pose(row), row["token"]),
-        "category": lambda row: (row["token"], row["name"]),
-        "instance": lambda row: (row["token"], row["category_token"]),
+        "ego_pose": lambda row: (*_pose(row), *_texts(row, "token")),
+        "category": lambda row: _texts(row, "token", "name"),
+        "instance": lambda row: _texts(row, "token", "category_token"),
         "sample_annotation": lambda row: _box(row, attributes),
     }
     for table, reader in readers.items():
@@ -168,6 +185,25 @@ def _add(db: sqlite3.Connection, folder: Path, *, is_first: bool) -> None:
                 f"{path}: two rows have the same token or name ({error}); "
                 "unpack the metadata archive again"
             ) from error
+    for table, field, other in _NAMES:
+        _check_names(db, folder, table, field, other)
+
+
+def _check_names(db: sqlite3.Connection, folder: Path, table: str, field: str, named: str) -> None:
+    """Refuse a row that belongs to nothing.
+
+    Raises:
+        ValueError: There is one; the message gives its token.
+    """
+    rows = _STORED_AS.get(table, table)
+    lost = db.execute(  # the words are our own
+        f"SELECT token, {field} FROM {rows} WHERE {field} NOT IN (SELECT token FROM {named})"  # noqa: S608
+    ).fetchone()
+    if lost:
+        raise ValueError(
+            f"{folder / table}.json: {field}_token of {lost[0]} is {lost[1]}, which "
+            f"{named}.json does not have; unpack the metadata archive again"
+        )
 
 
 def _rows(path: Path, reader: Callable[[Row], Values | None]) -> Iterator[Values]:
@@ -186,6 +222,33 @@ def _rows(path: Path, reader: Callable[[Row], Values | None]) -> Iterator[Values
             yield stored
 
 
+def _texts(row: Row, *fields: str) -> tuple[str, ...]:
+    for field in fields:
+        if not isinstance(row[field], str):
+            raise TypeError(f"{field} is {row[field]!r:.40}; expected a text")
+    return tuple(row[field] for field in fields)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value < _LIMIT:
+        raise ValueError(f"{value!r:.40}; expected a whole number from 0 to {_LIMIT}")
+    return value
+
+
+def _sensor(row: Row) -> Values:
+    token, channel = _texts(row, "token", "channel")
+    if not _CHANNEL.fullmatch(channel):
+        raise ValueError(f"channel {channel!r:.80}; expected CAM_..., LIDAR_... or RADAR_...")
+    return token, channel
+
+
+def _scene(row: Row) -> Values:
+    token, name = _texts(row, "token", "name")
+    if not _NAME.fullmatch(name):  # paths are made of it
+        raise ValueError(f"name {name!r:.80}; expected letters, digits, '.', '_' and '-'")
+    return token, name
+
+
 def _pose(row: Row) -> Values:
     qw, qx, qy, qz = map(float, row["rotation"])
     x, y, z = map(float, row["translation"])
@@ -194,8 +257,8 @@ def _pose(row: Row) -> Values:
 
 def _box(row: Row, attributes: Mapping[str, str]) -> Values:
     width, length, height = map(float, row["size"])
-    points = int(row["num_lidar_pts"]) + int(row["num_radar_pts"])
-    tokens = row["token"], row["sample_token"], row["instance_token"]
+    points = _whole(row["num_lidar_pts"]) + _whole(row["num_radar_pts"])
+    tokens = _texts(row, "token", "sample_token", "instance_token")
     # Older tables leave the visibility and the attributes of some boxes empty.
     visibility = row.get("visibility_token") or ""
     words = " ".join(attributes[token] for token in row.get("attribute_tokens") or ())

@@ -24,7 +24,7 @@ from impromptu.datasets._wire import Messages
 from impromptu.tfrecord import mapped, spans
 
 _CONTEXT, _STAMP, _POSE, _IMAGES, _LASER_LABELS = 1, 2, 3, 4, 6
-_CALIBRATIONS = 2
+_NAME, _CALIBRATIONS = 1, 2
 _CAMERA, _INTRINSIC, _EXTRINSIC, _WIDTH, _HEIGHT = 1, 2, 3, 4, 5
 _IMAGE_CAMERA, _JPEG, _IMAGE_POSE = 1, 2, 3
 _TRANSFORM = 1
@@ -65,7 +65,14 @@ def read_record(path: Path) -> Segment:
         labels=_labels(messages, stamps_ns, _by_frame(labels)),
         calibrations=_calibrations(messages, contexts[:1]),
         images=_images(messages, path, stamps_ns, _by_frame(images)),
+        name=_name(messages, contexts[:1]),
     )
+
+
+def _name(messages: Messages, contexts: Ints) -> str:
+    found = [column.of(_NAME).spans.tolist() for column in messages.fields(contexts)]
+    names = [messages.data[start:end].tobytes() for part in found for start, end in part]
+    return b"".join(names).decode("utf-8", "replace")
 
 
 def _by_frame(found: Sequence[Ints]) -> Ints:

@@ -69,6 +69,7 @@ class Segment:
         labels: Of all frames.
         calibrations: By ``CameraName`` number.
         images: Frame's stamp -> its images, if any, by ``CameraName`` number.
+        name: As the release calls it, whatever its file is called; empty where not told.
     """
 
     stamps_ns: Ints
@@ -76,6 +77,7 @@ class Segment:
     labels: Labels
     calibrations: Mapping[int, Calibration]
     images: Mapping[int, Mapping[int, Image]]
+    name: str = ""
 
 
 def rigid(transforms: Floats) -> Poses:

@@ -1,5 +1,6 @@
 """Read a Waymo perception v2 segment: a Parquet table for each component, poses at least."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import lru_cache, partial
@@ -7,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyarrow import parquet
-from pyarrow.lib import ArrowException
+import pyarrow
+from pyarrow import ArrowException, parquet
 
 from impromptu.arrays import Floats
+from impromptu.datasets import LogError
 from impromptu.datasets._waymo_segment import (
     Calibration,
     Image,
@@ -36,12 +38,14 @@ _LENS_VALUES = tuple(f"intrinsic.{name}" for name in ("f_u", "f_v", "c_u", "c_v"
 _JPEG = "[CameraImageComponent].image"
 _IMAGE_POSE = "[CameraImageComponent].pose.transform"
 _Columns = Mapping[str, Sequence[Any]]
+_WHOLE, _NUMBER, _TEXT = pyarrow.int64(), pyarrow.float64(), pyarrow.string()
+_MATRIX = pyarrow.list_(_NUMBER)
 
 
 def table_inputs(poses: Path) -> tuple[Path, ...]:
     """Return a segment's tables that are there, images apart."""
     tables = (_beside(poses, component) for component in (_BOXES, _CALIBRATIONS))
-    return (poses, *(path for path in tables if path.is_file()))
+    return (poses, *(path for path in tables if os.path.lexists(path)))
 
 
 def read_tables(poses: Path, stack: ExitStack) -> Segment:
@@ -50,7 +54,7 @@ def read_tables(poses: Path, stack: ExitStack) -> Segment:
     Raises:
         ValueError: A table is damaged, or lacks a column.
     """
-    frames = _columns(poses, (_STAMP, _POSE))
+    frames = _columns(poses, {_STAMP: _WHOLE, _POSE: _MATRIX})
     return Segment(
         stamps_ns=_stamps(frames),
         world_SE3_ego=rigid(_transforms(frames[_POSE])),
@@ -64,24 +68,34 @@ def _beside(poses: Path, component: str) -> Path:
     return poses.parent.parent / component / poses.name
 
 
-def _columns(path: Path, names: Sequence[str]) -> _Columns:
-    """Read some columns; those of a table that is not there are empty."""
+def _columns(path: Path, kinds: Mapping[str, pyarrow.DataType]) -> _Columns:
+    """Read columns of some types; those of a table that is not there are empty."""
     if not path.is_file():
-        return {name: [] for name in names}
+        return {name: [] for name in kinds}
     try:
-        table = parquet.ParquetFile(path)
-        if missing := [name for name in names if name not in table.schema_arrow.names]:
-            raise ValueError(f"{path}: no column {missing[0]!r}; expected a table of Waymo v2")
-        read = table.read(columns=list(names))
-    except (ArrowException, OSError) as error:
+        with parquet.ParquetFile(path) as table:
+            if missing := [name for name in kinds if name not in table.schema_arrow.names]:
+                raise ValueError(f"{path}: no column {missing[0]!r}; expected a table of Waymo v2")
+            read = table.read(columns=list(kinds))
+        read.validate(full=True)
+    except (ArrowException, MemoryError, OSError) as error:
         raise ValueError(
             f"{path}: not a whole Parquet file ({error}): download it again"
         ) from error
-    for name in names:
-        if read[name].null_count:
-            row = read[name].is_null().to_pylist().index(True) + 1
-            raise ValueError(f"{path}: row {row}: {name} is empty: download it again")
-    return {name: read[name].to_pylist() for name in names}
+    return {name: _values(path, name, read[name], kind) for name, kind in kinds.items()}
+
+
+def _values(path: Path, name: str, column: Any, kind: pyarrow.DataType) -> Sequence[Any]:
+    if column.null_count:
+        row = column.is_null().to_pylist().index(True) + 1
+        raise ValueError(f"{path}: row {row}: {name} is empty: download it again")
+    try:
+        values: list[Any] = column.cast(kind).to_pylist()
+    except ArrowException as error:
+        raise ValueError(
+            f"{path}: {name} holds {column.type}; expected {kind} ({error}): download it again"
+        ) from error
+    return values
 
 
 def _stamps(columns: _Columns) -> Any:
@@ -98,7 +112,8 @@ def _transforms(rows: Sequence[Sequence[float]]) -> Floats:
 def _labels(path: Path) -> Labels:
     numeric = [_BOX + name for name in _BOX_VALUES]
     kind, points = f"{_BOX}type", f"{_BOX}num_lidar_points_in_box"
-    columns = _columns(path, (_STAMP, _TRACK, kind, points, *numeric))
+    whole = dict.fromkeys((_STAMP, kind, points), _WHOLE)
+    columns = _columns(path, whole | {_TRACK: _TEXT} | dict.fromkeys(numeric, _NUMBER))
     return Labels(
         stamps_ns=_stamps(columns),
         ids=columns[_TRACK],
@@ -111,7 +126,8 @@ def _labels(path: Path) -> Labels:
 def _calibrations(path: Path) -> Mapping[int, Calibration]:
     numeric = [_LENS + name for name in _LENS_VALUES]
     size, outer = (f"{_LENS}width", f"{_LENS}height"), f"{_LENS}extrinsic.transform"
-    columns = _columns(path, (_CAMERA, outer, *size, *numeric))
+    whole = dict.fromkeys((_CAMERA, *size), _WHOLE)
+    columns = _columns(path, whole | {outer: _MATRIX} | dict.fromkeys(numeric, _NUMBER))
     placed = camera_pose(_transforms(columns[outer]))
     return {
         camera: Calibration(
@@ -125,13 +141,13 @@ def _calibrations(path: Path) -> Mapping[int, Calibration]:
 
 def _images(path: Path, stack: ExitStack) -> Mapping[int, Mapping[int, Image]]:
     """Find all images; one row group of them is in memory at a time."""
-    keys = _columns(path, (_STAMP, _CAMERA, _IMAGE_POSE))
+    keys = _columns(path, {_STAMP: _WHOLE, _CAMERA: _WHOLE, _IMAGE_POSE: _MATRIX})
     if not keys[_CAMERA]:
         return {}
     table = stack.enter_context(parquet.ParquetFile(path))
     sizes = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
     group_of = [(group, row) for group, size in enumerate(sizes) for row in range(size)]
-    read = lru_cache(maxsize=1)(partial(_jpegs, table))
+    read = lru_cache(maxsize=1)(partial(_jpegs, path, table))
     taken = rigid(_transforms(keys[_IMAGE_POSE]))
     images: dict[int, dict[int, Image]] = {}
     for row, stamp_ns in enumerate(_stamps(keys).tolist()):
@@ -140,10 +156,16 @@ def _images(path: Path, stack: ExitStack) -> Mapping[int, Mapping[int, Image]]:
     return images
 
 
-def _jpegs(table: Any, group: int) -> Any:
-    return table.read_row_group(group, columns=[_JPEG])[_JPEG]
+def _jpegs(path: Path, table: Any, group: int) -> Any:
+    try:
+        column = table.read_row_group(group, columns=[_JPEG])[_JPEG]
+        column.validate(full=True)
+        return column.cast(pyarrow.binary())
+    except (ArrowException, KeyError, MemoryError, OSError) as error:
+        raise LogError(f"{path}: {_JPEG} cannot be read ({error}): download it again") from error
 
 
 def _content(read: Callable[[int], Any], group: int, row: int) -> bytes:
-    content: bytes = read(group)[row].as_py()
+    """Return a JPEG; nothing, which is no image, where the table has none."""
+    content: bytes = read(group)[row].as_py() or b""
     return content

@@ -32,6 +32,7 @@ SWEEP_AGE_NS = 110_000_000
 """The boxes of a present are of the last sweep before it, moved on by their velocities."""
 IMAGE_AGE_NS = 55_000_000
 """One image period and 5 ms of jitter: a camera's last image before the present is no older."""
+LONGEST_NS = 3_600 * 10**9
 LOOKBACK_NS = 500_000_000
 """Agents' velocities are over this time: over one sweep they are mostly the boxes' jitter."""
 CAMERAS = {
@@ -107,7 +108,12 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         raise LogError(
             f"{log.source}: neither front images nor boxes in the time of the poses: {ADVICE}"
         )
-    wanted_ns = np.arange(stamps_ns[0], stamps_ns[-1] + period_ns // 2 + 1, STEP_NS)
+    if (last_ns := stamps_ns[-1]) - stamps_ns[0] > LONGEST_NS:
+        raise LogError(
+            f"{log.source}: {stamps_ns[0]} ns and {last_ns} ns, stamps of images or boxes, are "
+            f"more than {LONGEST_NS // 10**9} s apart; expected some 20 s in all: {ADVICE}"
+        )
+    wanted_ns = np.arange(stamps_ns[0], last_ns + period_ns // 2 + 1, STEP_NS)
     presents_ns, found = _nearest(stamps_ns, wanted_ns, period_ns // 2)
     ego = windows(track, presents_ns)
     seen_ns = _latest(sweeps_ns, presents_ns, SWEEP_AGE_NS)

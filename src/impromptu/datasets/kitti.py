@@ -4,11 +4,11 @@ The ego origin is the IMU. Rows have no stamps: they are 0.1 s apart, and every 
 present. A box counts as observed when its label says visible or partly occluded.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from impromptu.arrays import Floats
@@ -17,6 +17,7 @@ from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import Surroundings, surroundings
 from impromptu.datasets._boxes import Boxes, distinct
 from impromptu.datasets._drive import Drive, ego_track
+from impromptu.datasets._images import first_size_px
 from impromptu.datasets._kitti_text import (
     Calibration,
     check_columns,
@@ -103,7 +104,7 @@ def _beside(oxts: Path, kind: str, folder: str) -> Path:
 
 def _inputs(oxts: Path) -> tuple[Path, ...]:
     paths = oxts, _beside(oxts, "calib", "calib"), _beside(oxts, "label_2", "label_02")
-    return tuple(path for path in paths if path.is_file())
+    return tuple(path for path in paths if os.path.lexists(path))
 
 
 def _oxts(path: Path) -> Floats:
@@ -216,23 +217,13 @@ def _around(
     )
 
 
-def _size_px(images: Path) -> tuple[int, int] | None:
-    """Return the size of a sequence's first image that is one; sequences differ, rows do not."""
-    for path in sorted(images.glob("*.png"))[:1]:
-        try:
-            with Image.open(path) as image:
-                return image.width, image.height
-        except OSError:
-            return None
-    return None
-
-
 def _cameras(
     sequence: Path, rows: Sequence[int], calibration: Calibration | None
 ) -> list[tuple[Camera]]:
     """Return the one image of each row; its folder is named like the sequence's other files."""
     folder = sequence.with_suffix("")
-    view, size_px = "FRONT", _size_px(folder)
+    # Sequences differ in size, rows do not.
+    view, size_px = "FRONT", first_size_px(sorted(folder.glob("*.png")))
     images = [folder / f"{row:06d}.png" for row in rows]
     if calibration is None:
         return [(Camera(view, image, size_px),) for image in images]

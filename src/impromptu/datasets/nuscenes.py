@@ -151,6 +151,11 @@ def _numbers(rows: Sequence[Row], part: slice) -> Floats:
 
 
 def _track(log: Log, sweeps: Sequence[Row]) -> PoseTrack:
+    if not sweeps:
+        raise LogError(
+            f"{log.root}: sample_data.json: {log.id}: no sweep of LIDAR_TOP, by sensor.json and "
+            "calibrated_sensor.json: unpack the metadata archive again"
+        )
     return ego_track(
         _stamps_ns(sweeps),
         # One that is far away is left to the track, which says so.
@@ -182,14 +187,18 @@ def _planning_frame(sweeps: Sequence[Row]) -> SE2 | None:
 def _cameras(
     root: Path, captures: Sequence[Row], order: Mapping[str, int], present: Poses
 ) -> list[tuple[Camera, ...]]:
-    """Return the images of each keyframe, in the order of ``VIEWS``."""
+    """Return the images of each keyframe, in the order of ``VIEWS``.
+
+    Raises:
+        LogError: A keyframe has two images of one camera.
+    """
     images = [capture for capture in captures if capture["channel"] in _CHANNELS]
     images.sort(key=lambda image: list(_CHANNELS).index(image["channel"]))
     then = poses(_numbers(images, tables.EGO_POSE))
     now_SE3_then = then.seen_from(present[[order[image["sample"]] for image in images]])
     placed = now_SE3_then @ poses(_numbers(images, tables.CALIBRATION))
     matrices = {text: _matrix(text) for text in {image["intrinsics"] for image in images}}
-    found: list[list[Camera]] = [[] for _ in order]
+    found: list[dict[str, Camera]] = [{} for _ in order]
     for row, image in enumerate(images):
         matrix = matrices[image["intrinsics"]] if placed.valid[row] else None
         size_px = image["width"], image["height"]
@@ -200,8 +209,12 @@ def _cameras(
             intrinsics_px=matrix,
             ego_SE3_camera=None if matrix is None else placed[row].se3(),
         )
-        found[order[image["sample"]]].append(camera)
-    return [tuple(cameras) for cameras in found]
+        if found[order[image["sample"]]].setdefault(camera.view, camera) is not camera:
+            raise LogError(
+                f"{root}: sample_data.json: keyframe {image['sample']} has two images of "
+                f"{image['channel']}; expected one: unpack the metadata archive again"
+            )
+    return [tuple(cameras.values()) for cameras in found]
 
 
 def _matrix(text: str) -> Floats | None:

@@ -6,6 +6,7 @@ is known in one frame alone, without velocity or future; all count as observed. 
 only the raw lists name, without labels, are of split train.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ _KINDS: dict[str, Kind] = {
     "Cyclist": "cyclist",
     "Pedestrian": "pedestrian",
 }
+_SEQUENCE = re.compile(r"[0-9]{6}")
 # Columns: where ego axes forward, left and up point to in lidar axes left, back and up.
 _LIDAR_R_EGO = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 _LIDAR_SE3_EGO = Poses(_LIDAR_R_EGO, np.zeros(3), np.array(True))
@@ -46,22 +48,37 @@ _EGO_SE3_LIDAR = Poses(_LIDAR_R_EGO.T, np.zeros(3), np.array(True))
 
 
 def logs(root: Path, scratch: Path) -> Sequence[Log]:
-    """List the sequences of which the JSON file is here.
+    """List the sequences whose folder is here; those without their JSON file will fail.
 
     Raises:
-        FileNotFoundError: There is none, or no list that tells those of val and test.
+        FileNotFoundError: No JSON file is here, or no list that tells those of val and test.
+        ValueError: A list names something else than sequences.
     """
-    paths = sorted((root / "data").glob("*/*.json"))
-    paths = [path for path in paths if path.stem == path.parent.name]
-    if not paths:
+    paths = [folder / f"{folder.name}.json" for folder in sorted((root / "data").glob("*/"))]
+    # A sequence whose file is not there is told; other folders are none of ours.
+    paths = [path for path in paths if path.is_file() or _SEQUENCE.fullmatch(path.stem)]
+    if not any(path.is_file() for path in paths):
         raise not_found(DATASET, root, "no sequence is in data")
     held_out: dict[str, str] = {}
     for split in ("val", "test"):
         names = root / "ImageSets" / f"{split}.txt"
         if not names.is_file():
             raise not_found(DATASET, root, f"ImageSets/{split}.txt is missing")
-        held_out |= dict.fromkeys(names.read_text(encoding="utf-8").split(), split)
+        held_out |= dict.fromkeys(_listed(names), split)
     return [Log(path.stem, held_out.get(path.stem, "train"), root, path, (path,)) for path in paths]
+
+
+def _listed(path: Path) -> list[str]:
+    """Return the sequences that a list names.
+
+    Raises:
+        ValueError: It names something else; a damaged name would put a sequence into train.
+    """
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    for row, line in enumerate(lines, start=1):
+        if line.strip() and not _SEQUENCE.fullmatch(line.strip()):
+            raise ValueError(f"{path}:{row}: {line!r:.40}; expected six digits: unpack it again")
+    return [line.strip() for line in lines if line.strip()]
 
 
 def clips(log: Log) -> Iterator[Clip | Dropped]:

@@ -87,12 +87,22 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
             else:
                 segment = read_record(log.source)
             _check_length(segment.stamps_ns)
+            _check_name(log, segment.name)
             track = pose_track(
                 segment.stamps_ns, segment.world_SE3_ego, "poses", max_gap_ns=MAX_GAP_NS
             )
         except ValueError as error:
             raise LogError(f"{log.source}: {error}") from error
         yield from _clips(log, segment, track)
+
+
+def _check_name(log: Log, name: str) -> None:
+    """Refuse a copy under another name; a segment that is there once may have any name."""
+    if name in ("", log.id):
+        return
+    for path in (path for folder in _SPLITS for path in (log.root / folder).glob("*.tfrecord")):
+        if _segment(path) == name:
+            raise ValueError(f"it holds segment {name}, as {path} does: take one of them away")
 
 
 def _check_length(stamps_ns: Ints) -> None:
