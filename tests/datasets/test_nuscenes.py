@@ -11,6 +11,7 @@ import pytest
 
 from impromptu.clip import Clip
 from impromptu.datasets import Dropped, LogError, _nuscenes_index, nuscenes
+from impromptu.datasets._nuscenes_splits import split_of
 from impromptu.geometry import SE2
 
 HALF = float(np.sqrt(0.5))
@@ -39,7 +40,9 @@ def straight_drive(keyframes: int = 24, scene: str = "scene-0061") -> Tables:
                 "camera_intrinsic": [[800, 0, 400], [0, 800, 225], [0, 0, 1]] if camera else [],
             }
         )
-    tables["scene"].append({"token": scene, "name": scene})
+    tables["log"].append({"token": f"log of {scene}", "location": "singapore-queenstown"})
+    row = {"token": scene, "name": scene, "log_token": f"log of {scene}"}
+    tables["scene"].append(row | {"description": "Train tracks, Rain, night"})
     tables["category"].append({"token": "k", "name": "vehicle.car"})
     tables["instance"].append({"token": "car", "category_token": "k"})
     for index in range(keyframes):
@@ -625,16 +628,16 @@ def test_a_scene_in_two_versions_counts_once(tmp_path: Path) -> None:
 
 
 def test_scenes_of_the_mini_version_keep_their_official_split() -> None:
-    assert nuscenes.split_of("scene-0553") == "val"
-    assert nuscenes.split_of("scene-0796") == "val"
-    assert nuscenes.split_of("scene-0061") == "train"
-    assert nuscenes.split_of("my-own-scene") == "train"
+    assert split_of("scene-0553") == "val"
+    assert split_of("scene-0796") == "val"
+    assert split_of("scene-0061") == "train"
+    assert split_of("my-own-scene") == "train"
 
 
 def test_the_splits_are_the_devkits() -> None:
     splits = pytest.importorskip("nuscenes.utils.splits", reason="needs the oracles extra")
     for split in "train", "val", "test":
-        assert {nuscenes.split_of(scene) for scene in getattr(splits, split)} == {split}
+        assert {split_of(scene) for scene in getattr(splits, split)} == {split}
 
 
 @pytest.fixture(params=["miniature", "real"])
@@ -732,3 +735,28 @@ def test_a_scene_without_a_lidar_or_an_image_listed_twice_is_a_fault_of_the_log(
     tables["sample_data"].append(twice | {"token": "again"})
     with pytest.raises(LogError, match="keyframe scene-0061-00 has two images of CAM_FRONT"):
         read(write(tmp_path / "twice", tables))
+
+
+@pytest.mark.parametrize(
+    ("said", "time_of_day", "weather"),
+    [("Rain, Night, turn", "night", "rain"), ("Train, knights, drain", "day", "dry")],
+)
+def test_a_scenes_words_tell_the_hour_and_the_weather(
+    tmp_path: Path, said: str, time_of_day: str, weather: str
+) -> None:
+    tables = straight_drive(keyframes=3)
+    tables["scene"][0]["description"] = said
+    tags = read_clips(write(tmp_path, tables))[0].tags
+    assert tags == {
+        "location": "singapore-queenstown",
+        "time_of_day": time_of_day,
+        "weather": weather,
+    }
+
+
+def test_a_clip_knows_where_in_the_world_it_is(drive: list[Clip]) -> None:
+    """5 m a step along world y, which is to the left of world x."""
+    poses = [clip.world_SE2_ego for clip in drive[:2]]
+    (first, second) = [pose for pose in poses if pose is not None]
+    assert first.yaw_rad == pytest.approx(np.pi / 2)
+    assert second.translation_m - first.translation_m == pytest.approx([0.0, 5.0])

@@ -16,6 +16,7 @@ from impromptu.files import fingerprint
 VERSIONS = "v1.0-trainval", "v1.0-test", "v1.0-mini"
 """All that are present are read, in this order; what an earlier one holds is not read again."""
 TABLES = (
+    "log",
     "sensor",
     "calibrated_sensor",
     "scene",
@@ -27,12 +28,13 @@ TABLES = (
     "instance",
     "sample_annotation",
 )
-_LAYOUT = 2
+_LAYOUT = 3
 """Raised with every change of the schema, so that an older index is not taken for a current one."""
 _SCHEMA = """
 CREATE TABLE calibration (token TEXT PRIMARY KEY, channel TEXT, intrinsics TEXT,
     qw REAL, qx REAL, qy REAL, qz REAL, x REAL, y REAL, z REAL);
-CREATE TABLE scene (token TEXT PRIMARY KEY, name TEXT UNIQUE);
+CREATE TABLE place (token TEXT PRIMARY KEY, location TEXT);
+CREATE TABLE scene (token TEXT PRIMARY KEY, name TEXT UNIQUE, place TEXT, description TEXT);
 CREATE TABLE sample (token TEXT PRIMARY KEY, scene TEXT, timestamp_us INTEGER);
 CREATE TABLE capture (token TEXT PRIMARY KEY, sample TEXT, calibration TEXT, pose TEXT,
     is_key INTEGER, timestamp_us INTEGER, file TEXT, width INTEGER, height INTEGER,
@@ -51,7 +53,8 @@ CREATE INDEX box_sample ON box (sample);
 """
 _STORE = {
     "calibrated_sensor": "INSERT OR IGNORE INTO calibration VALUES (?,?,?, ?,?,?,?, ?,?,?)",
-    "scene": "INSERT OR IGNORE INTO scene VALUES (?,?)",
+    "log": "INSERT OR IGNORE INTO place VALUES (?,?)",
+    "scene": "INSERT OR IGNORE INTO scene VALUES (?,?,?,?)",
     "sample": "INSERT OR IGNORE INTO sample VALUES (?,?,?)",
     "sample_data": "INSERT OR IGNORE INTO capture (token, sample, calibration, pose, is_key,"
     " timestamp_us, file, width, height) VALUES (?,?,?,?,?, ?,?,?,?)",
@@ -62,6 +65,9 @@ _STORE = {
 }
 
 SCENES = "SELECT name FROM scene ORDER BY name"
+PLACE = """
+SELECT place.location, scene.description FROM scene JOIN place ON scene.place = place.token
+WHERE scene.name = :scene"""
 SAMPLES = """
 SELECT sample.token, sample.timestamp_us FROM sample JOIN scene ON sample.scene = scene.token
 WHERE scene.name = :scene ORDER BY sample.timestamp_us"""
@@ -166,6 +172,7 @@ def _add(db: sqlite3.Connection, folder: Path, *, is_first: bool) -> None:
 
     readers = {
         "calibrated_sensor": calibration,
+        "log": lambda row: _texts(row, "token", "location"),
         "scene": _scene,
         "sample": lambda row: (*_texts(row, "token", "scene_token"), _whole(row["timestamp"])),
         "sample_data": capture,
@@ -243,10 +250,10 @@ def _sensor(row: Row) -> Values:
 
 
 def _scene(row: Row) -> Values:
-    token, name = _texts(row, "token", "name")
+    token, name, *rest = _texts(row, "token", "name", "log_token", "description")
     if not _NAME.fullmatch(name):  # paths are made of it
         raise ValueError(f"name {name!r:.80}; expected letters, digits, '.', '_' and '-'")
-    return token, name
+    return token, name, *rest
 
 
 def _pose(row: Row) -> Values:

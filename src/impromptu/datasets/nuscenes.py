@@ -12,6 +12,7 @@ A bicycle or motorcycle is a cyclist with the attribute ``cycle.with_rider``, an
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from sqlite3 import Row
@@ -26,6 +27,7 @@ from impromptu.datasets import _nuscenes_index as tables
 from impromptu.datasets._agents import Surroundings, surroundings
 from impromptu.datasets._boxes import Boxes, distinct
 from impromptu.datasets._drive import Drive, ego_track
+from impromptu.datasets._nuscenes_splits import split_of
 from impromptu.geometry import SE2
 from impromptu.poses import Poses, PoseTrack, poses
 from impromptu.sampling import windows
@@ -52,28 +54,6 @@ _CATEGORIES: dict[str, tuple[str, Kind]] = {
     "movable_object.trafficcone": ("traffic cone", "object"),
     "movable_object.pushable_pullable": ("pushable object", "object"),
 }
-
-# Scene numbers of the official lists (nuscenes.utils.splits); a range may span numbers that do
-# not exist. All other scenes are train.
-_VAL = (
-    (3, 3), (12, 18), (35, 39), (92, 110), (221, 221), (268, 278), (329, 332), (344, 346),
-    (519, 524), (552, 565), (625, 638), (770, 784), (794, 802), (904, 931), (962, 972),
-    (1059, 1073),
-)  # fmt: skip
-_TEST = (
-    (77, 91), (111, 119), (140, 148), (265, 266), (279, 282), (307, 314), (333, 343), (481, 498),
-    (547, 551), (601, 624), (827, 846), (932, 943), (1026, 1043),
-)  # fmt: skip
-
-
-def split_of(scene: str) -> str:
-    """Return the official split of a scene such as ``scene-0061``, whichever version holds it."""
-    digits = scene.rpartition("-")[2]
-    number = int(digits) if digits.isdecimal() else 0
-    for split, ranges in ("val", _VAL), ("test", _TEST):
-        if any(first <= number <= last for first, last in ranges):
-            return split
-    return "train"
 
 
 def logs(root: Path, scratch: Path) -> Sequence[Log]:
@@ -137,7 +117,19 @@ def _drive(
         motion=can.motion(log.root, log.id, ego.times_ns),
         steering_rad=can.steering_rad(log.root, log.id, ego.times_ns),
         ego_SE2_planning=_planning_frame(sweeps),
+        tags=_tags(log),
     )
+
+
+def _tags(log: Log) -> dict[str, str]:
+    """Return where and when: scenes by night or in rain say so in their description."""
+    tags = dict[str, str]()
+    for location, description in tables.query(log.source, tables.PLACE, log.id):
+        said = description.lower()
+        tags["location"] = location
+        tags["time_of_day"] = "night" if re.search(r"\bnight", said) else "day"
+        tags["weather"] = "rain" if re.search(r"\brain", said) else "dry"
+    return tags
 
 
 def _stamps_ns(rows: Sequence[Row]) -> Ints:
