@@ -51,7 +51,6 @@ def logs(root: Path, scratch: Path) -> Sequence[Log]:
         FileNotFoundError: There is none.
         LogError: The package that reads them is not installed.
     """
-    unpacker()
     splits = sorted((root / "logs").glob("*/"))
     # A link to a folder of logs is followed, one deeper inside is not.
     folders = [
@@ -61,6 +60,7 @@ def logs(root: Path, scratch: Path) -> Sequence[Log]:
     ]
     if not folders:
         raise not_found(DATASET, root, "no folder with a sync.arrow is in logs/<split>")
+    unpacker()
     return [_log(root, split, folder) for split, folder in folders]
 
 
@@ -207,8 +207,8 @@ def _around(
 DATASET = Dataset(
     home="py123d",
     title="123D: logs that py123d 0.7 converted",
-    url="https://github.com/kesai-labs/py123d (the converter; it says where each dataset is)",
-    licence="that of the dataset each log was converted from",
+    url="https://github.com/kesai-labs/py123d",
+    licence="that of the dataset each log was converted from (py123d itself: Apache-2.0)",
     tree="""logs/<dataset>_{train,val,test}/<log>/sync.arrow
 logs/<dataset>_{train,val,test}/<log>/{ego_state_se3,box_detections_se3,camera.pcam_f0}.arrow
 sensors/<dataset>/ (where logs name image files: a link to what py123d calls its sensor root)""",
