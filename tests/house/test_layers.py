@@ -6,7 +6,10 @@ from pathlib import Path
 import impromptu
 
 SRC = Path(impromptu.__file__).parent
-HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"}
+HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"} | {
+    "msgpack",
+    "py123d",
+}
 LAYERS = (
     ("arrays", "counts", "files", "image_files", "plugins", "progress", "tfrecord", "torch_cpu"),
     ("geometry", "poses"),
