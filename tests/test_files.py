@@ -30,6 +30,13 @@ def test_truncated_json_names_file_and_line(tmp_path: Path) -> None:
         read_json(path)
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000, "[1, 2]\udcff"])
+def test_what_no_reader_takes_names_the_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(ValueError, match=r"a\.json: (not valid JSON|expected UTF-8)"):
+        read_json(tmp_path / "a.json")
+
+
 def test_a_torn_line_names_file_and_line(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"a": 1}\n\n{"a": ')

@@ -72,6 +72,8 @@ def read_json(path: Path) -> Any:
         ) from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected UTF-8 text, byte {error.start} is not") from error
+    except (RecursionError, ValueError) as error:  # too deep, or a number of thousands of digits
+        raise ValueError(f"{path}: not valid JSON ({error}): write or download it again") from error
 
 
 def read_yaml_mapping(path: Path) -> dict[str, Any]:

@@ -240,7 +240,7 @@ def test_a_little_damage(whole: Whole, damaging: Damage, seed: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=int(os.environ.get("DAMAGE_EXAMPLES", "50")), **PLAIN)
+@settings(max_examples=int(os.environ.get("DAMAGE_EXAMPLES", "40")), **PLAIN)
 @given(seed=SEEDS)
 def test_much_damage(whole: Whole, damaging: Damage, seed: int) -> None:
     check(whole, Random(seed), damaging)  # noqa: S311 - no secret

@@ -49,6 +49,8 @@ def test_a_table_cut_anywhere_names_file_and_row(tmp_path: Path, kept: int) -> N
         ('{"a": 1}', "expected a JSON array"),
         ('[{"a": 1}, 2]', "row 2: expected an object, got 2"),
         ('[{"a": 1} x {"b": 2}]', "row 2: cut short or not JSON"),
+        ('[{"a": 1}, ' + "[" * 100_000, "table.json: row 2: not JSON .*recursion"),
+        ('[{"a": ' + "9" * 5000 + "}]", "table.json: row 1: not JSON .*digits"),
     ],
 )
 def test_what_is_not_an_array_of_objects_is_refused(

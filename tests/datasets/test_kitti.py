@@ -254,6 +254,7 @@ Spoil = Callable[[str], str]
             lambda text: "9" + text,
             r"0000.txt:1: frame '90'; the oxts file has frames 0 to 2",
         ),
+        (LABELS, lambda text: "9" * 5000 + text, r"label_02/0000.txt:1: frame '999"),
         (
             LABELS,
             lambda text: text.replace("1.5 2 4", "1.5 nan 4"),

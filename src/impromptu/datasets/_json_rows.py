@@ -43,6 +43,10 @@ def _values(path: Path, file: IO[str]) -> Iterator[Any]:
                     "download or unpack the file again"
                 ) from error
             text, at = text[at:] + more, 0
+        except (RecursionError, ValueError) as error:
+            raise ValueError(
+                f"{path}: row {row}: not JSON ({error}); download or unpack the file again"
+            ) from error
         else:
             yield value
             row += 1

@@ -171,7 +171,7 @@ def _label(path: Path, row: int, line: Sequence[str], frames: int) -> list[float
     """
     if line[2] not in _KINDS:
         raise LogError(f"{path}:{row}: type {line[2]!r}; expected one of {', '.join(_KINDS)}")
-    if not (line[0].isdecimal() and int(line[0]) < frames):
+    if not (line[0].isdecimal() and len(line[0]) < 10 and int(line[0]) < frames):
         raise LogError(
             f"{path}:{row}: frame {line[0]!r}; the oxts file has frames 0 to {frames - 1}"
         )
