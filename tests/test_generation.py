@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from impromptu import datasets, generation, miniature, part, plugins, questions
+from impromptu import clip_table, datasets, generation, miniature, part, plugins, questions
 from impromptu.clip import Clip
 from impromptu.counts import LogCounts
 from impromptu.datasets import Dataset, Dropped, Log
@@ -74,6 +74,18 @@ def test_files_are_those_of_the_registry_and_the_manifest(tmp_path: Path) -> Non
     unanswered = read_json(tmp_path / "out/synthetic/unanswered/q5_train.json")
     assert {sample["messages"][1]["content"] for sample in unanswered} == {""}
     assert not (tmp_path / "out" / WORK).exists()
+
+
+def test_every_clip_is_in_the_table_of_its_split(tmp_path: Path) -> None:
+    _generate(tmp_path / "out")
+    table = clip_table.read(tmp_path / "out/clips/synthetic_train.parquet")
+    assert len(table.ids) == 48
+    samples = read_json(tmp_path / "out/synthetic/q7_train.json")
+    assert {sample["id"].rpartition("/")[0] for sample in samples} <= set(table.ids)
+    assert sorted(path.name for path in (tmp_path / "out/clips").iterdir()) == [
+        "synthetic_test.parquet",
+        "synthetic_train.parquet",
+    ]
 
 
 def test_image_paths_start_at_the_output_folder(tmp_path: Path) -> None:

@@ -47,6 +47,11 @@ SCHEMA = pa.schema(
 """Columns of the file. Boxes are those of the clip's own keyframe, in its present ego frame."""
 
 
+def clip_file(dataset: str, split: str) -> Path:
+    """Return where generation writes the clips of one dataset split, in its output folder."""
+    return Path("clips", f"{dataset}_{split}.parquet")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Surroundings:
     """The boxes around one clip at k future steps, m in all, in one frame of its present.

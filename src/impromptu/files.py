@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -13,16 +13,25 @@ from typing import IO, Any
 import yaml
 
 
-@contextmanager
-def atomic_writer(path: Path) -> Iterator[IO[str]]:
+def atomic_writer(path: Path) -> AbstractContextManager[IO[str]]:
     """Open a text file that appears under its name only when complete.
 
     The parent folder is made. On an exception the earlier file, if any, stays as it was.
     """
+    return _placed(path, mode="w", encoding="utf-8", newline="\n")
+
+
+def atomic_bytes(path: Path) -> AbstractContextManager[IO[bytes]]:
+    """Open a binary file likewise."""
+    return _placed(path, mode="wb")
+
+
+@contextmanager
+def _placed(path: Path, **options: str) -> Iterator[IO[Any]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        with open(handle, **options) as file:  # type: ignore[call-overload]
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -19,11 +19,13 @@ from typing import IO, Any
 
 import impromptu
 from impromptu import datasets, plugins
+from impromptu.clip_rows import join_tables
+from impromptu.clip_table import clip_file
 from impromptu.counts import LogCounts
 from impromptu.datasets import Dataset, Log
 from impromptu.files import atomic_writer, fingerprint, write_json
 from impromptu.manifest import MANIFEST, close_manifest, entry, inputs, key, open_manifest
-from impromptu.part import Recipe, Unit, prepare, read_counts, read_rows, write_part
+from impromptu.part import Recipe, Unit, prepare, read_counts, read_rows, table_of, write_part
 from impromptu.progress import track
 
 WORK = ".work"
@@ -270,6 +272,7 @@ def _merge(
                 written[key] += 1
         for file in files.values():
             file.write("\n]\n")
+    join_tables(out / clip_file(dataset, group[0].log.split), [table_of(u.part) for u in group])
     _tell(result, dataset, group, counts, written, out)
     return entry([unit.log for unit in group], counts, written)
 

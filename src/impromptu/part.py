@@ -2,7 +2,8 @@
 
 A part is a text file. Its first line is the JSON of its counts; each other line is a file key
 (``<folder>/<stem>_<split>`` without ``.json``), a tab, and one sample as JSON. It appears under
-its name only when complete, so a part that exists is a log that is done.
+its name only when complete, so a part that exists is a log that is done. The table of the log's
+clips, beside it, is written before it.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import Any, Literal
 
 from impromptu import datasets, plugins, questions
 from impromptu.clip import Clip
+from impromptu.clip_rows import clip_row, write_table
 from impromptu.conversation import Sample
 from impromptu.counts import LogCounts, Tally
 from impromptu.datasets import Dataset, Dropped, Log, LogError, keyframes
@@ -71,18 +73,25 @@ def write_part(unit: Unit) -> LogCounts:
     A log that cannot be read leaves a part that holds nothing but the reason. Adapters raise
     ``LogError``; what else a log's own values may provoke is that log's failure too, not the run's.
     """
-    counts, lines = LogCounts(), list[str]()
+    counts, lines, clips = LogCounts(), list[str](), list[dict[str, Any]]()
     try:
         lines = [
-            f"{key}\t{json.dumps(row, ensure_ascii=False)}\n" for key, row in rows(unit, counts)
+            f"{key}\t{json.dumps(row, ensure_ascii=False)}\n"
+            for key, row in rows(unit, counts, clips)
         ]
     except (OSError, ValueError, ArithmeticError) as error:
         kind = "" if isinstance(error, LogError | OSError) else f"{unit.log.source}: "
-        counts, lines = LogCounts(error=f"{kind}{error}"), []
+        counts, lines, clips = LogCounts(error=f"{kind}{error}"), [], []
+    write_table(table_of(unit.part), clips)
     with atomic_writer(unit.part) as file:
         file.write(json.dumps(counts.to_json()) + "\n")
         file.writelines(lines)
     return counts
+
+
+def table_of(part: Path) -> Path:
+    """Return where the clips of a part's log are."""
+    return part.with_suffix(".parquet")
 
 
 def read_counts(part: Path) -> LogCounts:
@@ -100,8 +109,10 @@ def read_rows(part: Path) -> Iterator[tuple[str, str]]:
             yield key, text
 
 
-def rows(unit: Unit, counts: LogCounts) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (file key, ShareGPT record) of one log and count as it goes."""
+def rows(
+    unit: Unit, counts: LogCounts, clips: list[dict[str, Any]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (file key, ShareGPT record) of one log; count, and add to ``clips``, as it goes."""
     dataset = plugins.load(datasets, unit.dataset, Dataset)
     asker = prepare(unit.recipe)
     asked = [q for q in asker.questions if not q.only or unit.dataset in q.only]
@@ -112,12 +123,11 @@ def rows(unit: Unit, counts: LogCounts) -> Iterator[tuple[str, dict[str, Any]]]:
             counts.keyframes_dropped[item.reason] += 1
             continue
         counts.clips += 1
+        clips.append(clip_row(item))
         refusal, faults = gate.refusal(item), dict[Path, str]()
         for question in asked:
-            key, tally = (
-                file_key(unit.dataset, question, unit.log.split),
-                counts.tallies[question.task],
-            )
+            key = file_key(unit.dataset, question, unit.log.split)
+            tally = counts.tallies[question.task]
             refused = refusal if question.task in asker.preset.filtered else ""
             for made in _samples(unit, asker, dataset, question, item, refused, faults):
                 if isinstance(made, str):
