@@ -30,7 +30,7 @@ def read_columns(path: Path, numeric: Sequence[str], texts: Sequence[str] = ()) 
     try:
         table = read_table(path)
         table.validate(full=True)
-    except (ArrowException, MemoryError, OSError) as error:
+    except (ArrowException, MemoryError, OSError, UnicodeDecodeError) as error:
         raise LogError(f"{path}: not a whole feather file ({error}): {ADVICE}") from error
     for name in (*numeric, *texts):
         if name not in table.column_names:

@@ -78,7 +78,7 @@ def _columns(path: Path, kinds: Mapping[str, pyarrow.DataType]) -> _Columns:
                 raise ValueError(f"{path}: no column {missing[0]!r}; expected a table of Waymo v2")
             read = table.read(columns=list(kinds))
         read.validate(full=True)
-    except (ArrowException, MemoryError, OSError) as error:
+    except (ArrowException, MemoryError, OSError, UnicodeDecodeError) as error:
         raise ValueError(
             f"{path}: not a whole Parquet file ({error}): download it again"
         ) from error
