@@ -18,8 +18,8 @@ from impromptu import datasets, plugins, questions
 from impromptu.clip import Clip
 from impromptu.conversation import Sample
 from impromptu.datasets import Dataset, Dropped, Log, LogError
+from impromptu.extraction import ShownImages
 from impromptu.files import atomic_writer
-from impromptu.image_files import image_fault
 from impromptu.preset import Preset, PresetName, load_preset
 from impromptu.questions import Question, Unanswerable, observe
 from impromptu.wording import Wording, load_wording
@@ -115,6 +115,7 @@ class LogCounts:
         clips: Clips it gave.
         keyframes_dropped: Keyframes that gave none, by reason.
         images_missing: Whether any image was absent or broken, so that a later run looks again.
+        images_unwritten: Why an image inside the log's files could not be written out, if so.
         tallies: By task.
         error: Why the log could not be read; then all else is zero.
     """
@@ -122,6 +123,7 @@ class LogCounts:
     clips: int = 0
     keyframes_dropped: Counter[str] = field(default_factory=Counter)
     images_missing: bool = False
+    images_unwritten: str = ""
     tallies: dict[str, Tally] = field(default_factory=dict)
     error: str = ""
 
@@ -131,6 +133,7 @@ class LogCounts:
             "clips": self.clips,
             "keyframes_dropped": dict(sorted(self.keyframes_dropped.items())),
             "images_missing": self.images_missing,
+            "images_unwritten": self.images_unwritten,
             "tallies": {task: tally.to_json() for task, tally in self.tallies.items()},
             "error": self.error,
         }
@@ -142,6 +145,7 @@ class LogCounts:
             value["clips"],
             Counter(value["keyframes_dropped"]),
             value["images_missing"],
+            value["images_unwritten"],
             {task: Tally.from_json(tally) for task, tally in value["tallies"].items()},
             value["error"],
         )
@@ -188,19 +192,19 @@ def rows(unit: Unit, counts: LogCounts) -> Iterator[tuple[str, dict[str, Any]]]:
     asker = prepare(unit.recipe)
     asked = [q for q in asker.questions if not q.only or unit.dataset in q.only]
     counts.tallies = {question.task: Tally() for question in asked}
+    images = ShownImages(keep=unit.recipe.missing_images == "keep")
     for item in dataset.clips(unit.log):
         if isinstance(item, Dropped):
             counts.keyframes_dropped[item.reason] += 1
             continue
         counts.clips += 1
-        faults: dict[Path, str] = {}
         for question in asked:
             key = file_key(unit.dataset, question, unit.log.split)
-            for made in _samples(unit, asker, dataset, question, item, faults):
+            for made in _samples(unit, asker, dataset, question, item, images):
                 counts.tallies[question.task].count(made)
                 if isinstance(made, _Made):
                     yield key, made.sample.to_sharegpt() | asker.preset.marks
-        counts.images_missing |= any(faults.values())
+    counts.images_missing, counts.images_unwritten = any(images.faults.values()), images.unwritten
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +250,7 @@ def _samples(
     dataset: Dataset,
     question: Question,
     clip: Clip,
-    faults: dict[Path, str],
+    images: ShownImages,
 ) -> Iterator[_Made | str]:
     """Yield each sample that one question makes of a clip, or the reason why there is none."""
     views = dataset.surround, dataset.forward
@@ -254,8 +258,7 @@ def _samples(
         if isinstance(seen, Unanswerable):
             yield str(seen)
             continue
-        images = [camera.image for camera in seen.cameras]
-        fault = next(filter(None, (image_fault(path, faults) for path in images)), "")
+        fault = next(filter(None, map(images.fault, seen.cameras)), "")
         if fault and unit.recipe.missing_images == "drop":
             yield fault
             continue
@@ -266,7 +269,7 @@ def _samples(
             continue
         sample = Sample(
             f"{clip.id}/{question.task}{suffix}",
-            tuple(_relative(image, unit.base) for image in images),
+            tuple(_relative(camera.image, unit.base) for camera in seen.cameras),
             question.prompt(seen, asker.wording),
             answer,
         )
