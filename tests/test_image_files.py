@@ -32,4 +32,4 @@ def test_each_fault_has_its_word(
     tmp_path: Path, make: Callable[[Path], object], fault: str
 ) -> None:
     make(tmp_path / "a.png")
-    assert image_fault(tmp_path / "a.png", {}) == fault
+    assert image_fault(tmp_path / "a.png") == fault

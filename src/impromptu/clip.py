@@ -4,7 +4,7 @@ One frame serves everything here: the ego frame at the clip's present instant, x
 z up, in metres and seconds, with the present at zero.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -74,16 +74,30 @@ class MetaAction:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PackedImage:
+    """An image that is inside another file, where a sample cannot name it.
+
+    Attributes:
+        size: In bytes, or None where telling takes reading it.
+        content: Reads its bytes, which are those of a JPEG or PNG file.
+    """
+
+    size: int | None
+    content: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Camera:
     """One image, and where its camera was.
 
     Attributes:
         view: Where it looks, in capitals: ``FRONT``, ``FRONT LEFT``, ``BACK`` ...
-        image: The file, as the dataset ships it.
+        image: The file, as the dataset ships it, or as ``packed`` is written out.
         size_px: (width, height).
         intrinsics_px: (3, 3) pinhole matrix, or None where the dataset has none.
         ego_SE3_camera: Camera to **present** ego (the ego's motion between the exposure and the
             present is in it); camera axes x right, y down, z forward. None without intrinsics.
+        packed: What ``image`` is to hold, where the dataset keeps it inside another file.
     """
 
     view: str
@@ -91,6 +105,7 @@ class Camera:
     size_px: tuple[int, int] | None = None
     intrinsics_px: Floats | None = None
     ego_SE3_camera: SE3 | None = None
+    packed: PackedImage | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and values."""

@@ -1,6 +1,7 @@
 """Writes clips as the table that scoring reads; no prompt is ever made from it."""
 
 from collections.abc import Iterable, Sequence
+from math import hypot
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def clip_row(clip: Clip) -> dict[str, Any]:
         "log": clip.log,
         "timestamp_ns": clip.timestamp_ns,
         "tags": dict(sorted(clip.tags.items())),
-        "speed_mps": seen.status and float((seen.status.velocity_mps**2).sum() ** 0.5),
+        "speed_mps": seen.status and _rounded(hypot(*seen.status.velocity_mps)),
         "speed_word": action and action.speed,
         "path_word": action and action.path,
         **_pose("world", clip.world_SE2_ego),
@@ -56,8 +57,8 @@ def _action(clip: Clip) -> MetaAction | None:
 
 
 def _pose(name: str, frame: SE2 | None) -> dict[str, float | None]:
-    x_m, y_m = (None, None) if frame is None else frame.translation_m.tolist()
-    yaw_rad = None if frame is None else frame.yaw_rad
+    x_m, y_m = (None, None) if frame is None else map(_rounded, frame.translation_m.tolist())
+    yaw_rad = None if frame is None else _rounded(frame.yaw_rad)
     return {f"{name}_x_m": x_m, f"{name}_y_m": y_m, f"{name}_yaw_rad": yaw_rad}
 
 
@@ -69,10 +70,15 @@ def _boxes(agents: Iterable[Agent]) -> dict[str, list[Any]]:
         "box_id": [agent.id for agent in agents],
         "box_kind": [agent.kind for agent in agents],
         "box_category": [agent.category for agent in agents],
-        "box_x_m": [center[0] for center in centers],
-        "box_y_m": [center[1] for center in centers],
-        "box_yaw_rad": [agent.yaw_rad for agent in agents],
-        "box_length_m": [size[0] for size in sizes],
-        "box_width_m": [size[1] for size in sizes],
+        "box_x_m": [_rounded(center[0]) for center in centers],
+        "box_y_m": [_rounded(center[1]) for center in centers],
+        "box_yaw_rad": [_rounded(agent.yaw_rad) for agent in agents],
+        "box_length_m": [_rounded(size[0]) for size in sizes],
+        "box_width_m": [_rounded(size[1]) for size in sizes],
         "box_observed": [agent.observed for agent in agents],
     }
+
+
+def _rounded(value: float) -> float:
+    """Round to micrometres: the last bits differ from run to run, and no log knows them."""
+    return round(value, 6) + 0.0

@@ -60,6 +60,7 @@ class LogCounts:
         clips: Clips it gave.
         keyframes_dropped: Keyframes that gave none, by reason.
         images_missing: Whether any image was absent or broken, so that a later run looks again.
+        images_unwritten: Why an image inside the log's files could not be written out, if so.
         tallies: By task.
         error: Why the log could not be read; then all else is zero.
     """
@@ -67,6 +68,7 @@ class LogCounts:
     clips: int = 0
     keyframes_dropped: Counter[str] = field(default_factory=Counter)
     images_missing: bool = False
+    images_unwritten: str = ""
     tallies: dict[str, Tally] = field(default_factory=dict)
     error: str = ""
 
@@ -76,6 +78,7 @@ class LogCounts:
             "clips": self.clips,
             "keyframes_dropped": dict(sorted(self.keyframes_dropped.items())),
             "images_missing": self.images_missing,
+            "images_unwritten": self.images_unwritten,
             "tallies": {task: tally.to_json() for task, tally in self.tallies.items()},
             "error": self.error,
         }
@@ -87,6 +90,7 @@ class LogCounts:
             value["clips"],
             Counter(value["keyframes_dropped"]),
             value["images_missing"],
+            value["images_unwritten"],
             {task: Tally.from_json(tally) for task, tally in value["tallies"].items()},
             value["error"],
         )

@@ -7,25 +7,20 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from threading import Thread
 from typing import IO, Any
 
-import impromptu
-from impromptu import datasets, plugins
+from impromptu import backends, datasets, plugins
+from impromptu.backends import Backend
 from impromptu.clip_rows import join_tables
 from impromptu.clip_table import clip_file
 from impromptu.counts import LogCounts
 from impromptu.datasets import Dataset, Log
-from impromptu.files import atomic_writer, fingerprint, write_json
-from impromptu.manifest import MANIFEST, close_manifest, entry, inputs, key, open_manifest
-from impromptu.part import Recipe, Unit, prepare, read_counts, read_rows, table_of, write_part
+from impromptu.files import atomic_writer, write_json
+from impromptu.manifest import MANIFEST, close_manifest, code, entry, inputs, key, open_manifest
+from impromptu.part import Recipe, Unit, prepare, read_counts, read_rows, table_of
 from impromptu.progress import track
 
 WORK = ".work"
@@ -38,6 +33,8 @@ class Result:
     Attributes:
         files: (path, number of samples) of every file written.
         failed: (dataset or dataset/log, why) of everything that could not be read.
+        unwritten: (dataset/log, why) of every log with images that could not be written out, whose
+            samples were kept all the same.
     """
 
     clips: int = 0
@@ -45,6 +42,17 @@ class Result:
     dropped: Counter[str] = field(default_factory=Counter)
     files: list[tuple[Path, int]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    unwritten: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    """Where things are, all absolute."""
+
+    data_raw: Path
+    out: Path
+    base: Path
+    extract_dir: Path
 
 
 def present_datasets(data_raw: Path) -> list[str]:
@@ -81,6 +89,9 @@ def generate(
     recipe: Recipe,
     workers: int,
     base: Path | None = None,
+    *,
+    extract_dir: Path | None = None,
+    backend: str = "processes",
 ) -> Result:
     """Write ``out``'s sample files, registry and manifest.
 
@@ -92,17 +103,26 @@ def generate(
         names: Datasets to read.
         splits: Official splits to keep; None for all.
         recipe: What to make of each log.
-        workers: Number of processes.
+        workers: How many logs are worked on at once.
         base: Folder that image paths are written relative to, where it is not ``out``.
+        extract_dir: Folder to write images to that are inside a dataset's files, where it is not
+            ``data_raw``.
+        backend: What works on the logs; it decides nothing of what is written.
 
     Raises:
         FileNotFoundError, ValueError: No log can be read. Where only some datasets cannot be,
             they are among the result's ``failed`` and in the manifest.
     """
+    run = plugins.load(backends, backend, Backend)
     # Not ``Path.resolve``: for links in a circle that raises what is no ``OSError``.
-    data_raw, out, base = (Path(os.path.realpath(path)) for path in (data_raw, out, base or out))
-    with _alone(out / WORK):
-        return _generate(data_raw, out, names, splits, recipe, workers, base)
+    folders = _Folders(
+        *(
+            Path(os.path.realpath(path))
+            for path in (data_raw, out, base or out, extract_dir or data_raw)
+        )
+    )
+    with _alone(folders.out / WORK):
+        return _generate(folders, names, splits, recipe, run, workers)
 
 
 @contextmanager
@@ -125,21 +145,20 @@ def _alone(work: Path) -> Iterator[None]:
 
 
 def _generate(
-    data_raw: Path,
-    out: Path,
+    folders: _Folders,
     names: Sequence[str],
     splits: Sequence[str] | None,
     recipe: Recipe,
+    run: Backend,
     workers: int,
-    base: Path,
 ) -> Result:
-    result = Result()
+    result, out = Result(), folders.out
     prepare(recipe)
     manifest = open_manifest(out, recipe)
     units = list[Unit]()
     for name in names:
         try:
-            units += _units(name, data_raw, out, splits, recipe, base)
+            units += _units(name, folders, splits, recipe)
         except (OSError, ValueError) as error:
             if len(names) == 1:
                 raise
@@ -150,7 +169,7 @@ def _generate(
         raise ValueError(f"{', '.join(names)}: no log{wanted} to read{failed}")
     # On disk before the first log, it binds the folder to its recipe even if this run is killed.
     write_json(out / MANIFEST, manifest)
-    done = dict(_work(units, workers))
+    done = dict(_work(units, run, workers))
     for dataset, split, group in _groups(units):
         counts = [done[unit.part] for unit in group]
         known = manifest["datasets"].setdefault(dataset, {})
@@ -164,23 +183,18 @@ def _generate(
 
 
 def _units(
-    name: str,
-    data_raw: Path,
-    out: Path,
-    splits: Sequence[str] | None,
-    recipe: Recipe,
-    base: Path,
+    name: str, folders: _Folders, splits: Sequence[str] | None, recipe: Recipe
 ) -> Iterator[Unit]:
-    dataset = plugins.load(datasets, name, Dataset)
-    root = data_raw / dataset.home
-    logs = dataset.logs(root, out / WORK / "index" / name)
+    dataset, work = plugins.load(datasets, name, Dataset), folders.out / WORK
+    logs = dataset.logs(folders.data_raw / dataset.home, work / "index" / name)
     _check_names(logs)
+    places = [str(path) for path in (folders.base, folders.data_raw, folders.extract_dir)]
     for log in sorted(logs, key=lambda log: log.split):
         if splits is None or log.split in splits:
-            made_of = [_code(), name, log.id, log.split, str(base), key(recipe), inputs(log)]
+            made_of = [code(), name, log.id, log.split, *places, key(recipe), inputs(log)]
             stem = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
-            log = replace(log, frames_hz=recipe.frames_hz)
-            yield Unit(name, log, recipe, base, out / WORK / "parts" / f"{stem}.part")
+            log = replace(log, frames_hz=recipe.frames_hz, extract_dir=folders.extract_dir)
+            yield Unit(name, log, recipe, folders.base, work / "parts" / f"{stem}.part")
 
 
 def _check_names(logs: Sequence[Log]) -> None:
@@ -198,14 +212,7 @@ def _check_names(logs: Sequence[Log]) -> None:
         known[log.id] = log.source
 
 
-@cache
-def _code() -> str:
-    """Return a hash of this package, so that parts made by other code are made again."""
-    folder = Path(impromptu.__file__).parent
-    return fingerprint((p for p in folder.rglob("*") if p.suffix in (".py", ".yaml")), folder)
-
-
-def _work(units: Sequence[Unit], workers: int) -> Iterator[tuple[Path, LogCounts]]:
+def _work(units: Sequence[Unit], run: Backend, workers: int) -> Iterator[tuple[Path, LogCounts]]:
     """Finish every unit, those of an earlier run included; yield their counts as they come."""
     todo = []
     for unit in units:
@@ -214,35 +221,9 @@ def _work(units: Sequence[Unit], workers: int) -> Iterator[tuple[Path, LogCounts
             todo.append(unit)
         else:
             yield unit.part, counts
-    label, workers = "generate", min(workers, len(todo))
-    if workers <= 1:
-        yield from track(((u.part, write_part(u)) for u in todo), len(todo), "logs", label)
-        return
-    spawn = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
-        parts = {pool.submit(write_part, unit): unit.part for unit in todo}
-        try:
-            for future in track(as_completed(parts), len(todo), "logs", label):
-                yield parts[future], future.result()
-        except BrokenProcessPool as error:
-            raise OSError(
-                "a worker process died, most likely for want of memory; "
-                "run the same command again with a smaller --workers to go on"
-            ) from error
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _end_with_parent() -> None:
-    """Have this worker end when the main process is killed; it would wait for work forever."""
-
-    def wait() -> None:
-        if parent := parent_process():
-            parent.join()
-            os._exit(1)
-
-    Thread(target=wait, daemon=True).start()
+    if todo:
+        for unit, counts in track(run.run(todo, workers), len(todo), "logs", "generate"):
+            yield unit.part, counts
 
 
 def _groups(units: Sequence[Unit]) -> Iterator[tuple[str, str, list[Unit]]]:
@@ -291,6 +272,8 @@ def _tell(
     for unit, count in zip(group, counts, strict=True):
         if count.error:
             result.failed.append((f"{dataset}/{unit.log.id}", count.error))
+        if count.images_unwritten:
+            result.unwritten.append((f"{dataset}/{unit.log.id}", count.images_unwritten))
         result.dropped.update(count.keyframes_dropped)
         for tally in count.tallies.values():
             result.dropped.update(tally.dropped)

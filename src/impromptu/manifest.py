@@ -5,10 +5,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import impromptu
 from impromptu.conversation import registry_entry
 from impromptu.counts import LogCounts, Tally
 from impromptu.datasets import Log
@@ -30,6 +32,13 @@ def key(recipe: Recipe) -> dict[str, Any]:
         "filters": asdict(prepare(recipe).filters),
         "wording_sha256": wording,
     }
+
+
+@cache
+def code() -> str:
+    """Return the fingerprint of this package: parts made by other code are made again."""
+    folder = Path(impromptu.__file__).parent
+    return fingerprint((p for p in folder.rglob("*") if p.suffix in (".py", ".yaml")), folder)
 
 
 def inputs(log: Log) -> str:
@@ -80,6 +89,7 @@ def entry(
         counts: What became of each.
         written: Number of samples by file, without ``.json``.
     """
+    pairs = list(zip(logs, counts, strict=True))
     tallies: dict[str, Tally] = {}
     keyframes_dropped = Counter[str]()
     for count in counts:
@@ -89,7 +99,8 @@ def entry(
     together = "".join(inputs(log) for log in logs)
     return {
         "logs": len(logs),
-        "logs_failed": {g.id: c.error for g, c in zip(logs, counts, strict=True) if c.error},
+        "logs_failed": {g.id: c.error for g, c in pairs if c.error},
+        "images_unwritten": {g.id: c.images_unwritten for g, c in pairs if c.images_unwritten},
         "input_fingerprint": hashlib.sha256(together.encode()).hexdigest(),
         "clips": sum(count.clips for count in counts),
         "keyframes_dropped": dict(sorted(keyframes_dropped.items())),

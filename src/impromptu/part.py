@@ -20,9 +20,9 @@ from impromptu.clip_rows import clip_row, write_table
 from impromptu.conversation import Sample
 from impromptu.counts import LogCounts, Tally
 from impromptu.datasets import Dataset, Dropped, Log, LogError, keyframes
+from impromptu.extraction import ShownImages
 from impromptu.files import atomic_writer
 from impromptu.filters import Filters, Gate
-from impromptu.image_files import image_fault
 from impromptu.preset import Preset, PresetName, load_preset
 from impromptu.questions import Question, Unanswerable, observe
 from impromptu.wording import Wording, load_wording
@@ -118,24 +118,25 @@ def rows(
     asked = [q for q in asker.questions if not q.only or unit.dataset in q.only]
     counts.tallies = {question.task: Tally() for question in asked}
     gate = Gate(asker.filters)
+    images = ShownImages(keep=unit.recipe.missing_images == "keep")
     for item in keyframes(dataset, unit.log):
         if isinstance(item, Dropped):
             counts.keyframes_dropped[item.reason] += 1
             continue
         counts.clips += 1
         clips.append(clip_row(item))
-        refusal, faults = gate.refusal(item), dict[Path, str]()
+        refusal = gate.refusal(item)
         for question in asked:
             key = file_key(unit.dataset, question, unit.log.split)
             tally = counts.tallies[question.task]
             refused = refusal if question.task in asker.preset.filtered else ""
-            for made in _samples(unit, asker, dataset, question, item, refused, faults):
+            for made in _samples(unit, asker, dataset, question, item, refused, images):
                 if isinstance(made, str):
                     tally.count_dropped(made)
                 else:
                     tally.count_sample(bool(made.fault))
                     yield key, made.sample.to_sharegpt() | asker.preset.marks
-        counts.images_missing |= any(faults.values())
+    counts.images_missing, counts.images_unwritten = any(images.faults.values()), images.unwritten
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ def _samples(
     question: Question,
     clip: Clip,
     refused: str,
-    faults: dict[Path, str],
+    images: ShownImages,
 ) -> Iterator[_Made | str]:
     """Yield each sample that one question makes of a clip, or the reason why there is none."""
     views = dataset.surround, dataset.forward
@@ -192,8 +193,7 @@ def _samples(
         if isinstance(seen, Unanswerable) or refused:
             yield str(seen) if isinstance(seen, Unanswerable) else refused
             continue
-        images = [camera.image for camera in seen.cameras]
-        fault = next(filter(None, (image_fault(path, faults) for path in images)), "")
+        fault = next(filter(None, map(images.fault, seen.cameras)), "")
         if fault and unit.recipe.missing_images == "drop":
             yield fault
             continue
@@ -204,7 +204,7 @@ def _samples(
             continue
         sample = Sample(
             f"{clip.id}/{question.task}{suffix}",
-            tuple(_relative(image, unit.base) for image in images),
+            tuple(_relative(camera.image, unit.base) for camera in seen.cameras),
             question.prompt(seen, asker.wording),
             answer,
         )

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from impromptu.clip import Clip
+from impromptu.clip import Camera, Clip
 from impromptu.datasets import Dropped, Log, LogError, py123d
 from impromptu.datasets._py123d_labels import LABELS
 from impromptu.generation import generate
@@ -491,36 +491,41 @@ def test_a_front_camera_alone_is_asked_what_it_can_show(drive: Log, tmp_path: Pa
 # Images
 
 
-def test_images_inside_are_written_out_once_as_they_are(drive: Log, clips: list[Clip]) -> None:
-    image = at_s(clips, 8.0).observation.cameras[0].image
+def packed(camera: Camera) -> bytes:
+    assert camera.packed is not None
+    return camera.packed.content()
+
+
+def test_images_inside_are_given_as_they_are(drive: Log, clips: list[Clip]) -> None:
+    camera = at_s(clips, 8.0).observation.cameras[0]
     folder = drive.root.parent / "py123d_extracted/train/nuplan_train.drive/images/camera_FRONT"
-    assert image == folder / f"{START_US + 8_000_000}.jpg"
-    assert image.read_bytes() == jpeg(80)
-    assert len(list(folder.iterdir())) == 41
-    written = image.stat().st_mtime_ns
-    read(drive)
-    assert image.stat().st_mtime_ns == written
+    assert camera.image == folder / f"{START_US + 8_000_000}.jpg"
+    assert packed(camera) == jpeg(80)
+    assert camera.packed is not None and camera.packed.size == len(jpeg(80))
+    assert len({clip.observation.cameras[0].image for clip in clips}) == 41
+    elsewhere = read(replace(drive, extract_dir=Path("/elsewhere")))[0][0].observation.cameras[0]
+    assert elsewhere.image.is_relative_to("/elsewhere/py123d_extracted/train")
 
 
 @pytest.mark.parametrize("compression", ["lz4", "zstd"])
 def test_compressed_files_are_read(tmp_path: Path, compression: str) -> None:
     clip = read(write(tmp_path, times_s=(0.0, 0.1), compression=compression))[0][0]
-    assert clip.observation.cameras[0].image.read_bytes() == jpeg(0)
+    assert packed(clip.observation.cameras[0]) == jpeg(0)
 
 
 def test_a_png_keeps_its_name(tmp_path: Path) -> None:
     rigs = (Rig(CameraID.PCAM_F0, image=lambda _: png()),)
     log = write(tmp_path, rigs=rigs, store="png_binary", times_s=(0.0, 0.1))
-    image = read(log)[0][0].observation.cameras[0].image
-    assert image.suffix == ".png" and image.read_bytes() == png()
+    camera = read(log)[0][0].observation.cameras[0]
+    assert camera.image.suffix == ".png" and packed(camera) == png()
 
 
 def test_an_image_is_never_later_than_its_present(tmp_path: Path) -> None:
     rigs = FRONT, Rig(CameraID.PCAM_L0, 1.0, late_us=30_000), Rig(CameraID.PCAM_R0, -1.0, 200_000)
     found, _ = read(write(tmp_path, rigs=rigs, times_s=tuple(np.arange(0, 3.05, 0.1).round(3))))
-    views = {camera.view: camera.image for camera in at_s(found, 1.0).observation.cameras}
-    assert views["FRONT LEFT"].read_bytes() == jpeg(9)
-    assert views["FRONT LEFT"].stem == str(START_US + 930_000)
+    views = {camera.view: camera for camera in at_s(found, 1.0).observation.cameras}
+    assert packed(views["FRONT LEFT"]) == jpeg(9)
+    assert views["FRONT LEFT"].image.stem == str(START_US + 930_000)
     assert [camera.view for camera in found[0].observation.cameras] == ["FRONT"]
 
 

@@ -2,6 +2,7 @@
 
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from impromptu.arrays import Floats, Ints
-from impromptu.clip import Clip
+from impromptu.clip import Camera, Clip
 from impromptu.datasets import Dropped, LogError, _waymo_record, waymo
 from impromptu.datasets._waymo_record import read_record
 from impromptu.datasets._wire import Columns, Messages
-from impromptu.image_files import image_fault
+from impromptu.extraction import ShownImages
 from impromptu.miniature.wire import content, doubles, whole
 from impromptu.tfrecord import framed, mapped, masked_crc32c, spans
 
@@ -180,30 +181,30 @@ def test_a_camera_is_where_it_was_at_its_exposure(tmp_path: Path) -> None:
     assert left.intrinsics_px is None
 
 
-def test_images_are_written_once_as_they_are(tmp_path: Path) -> None:
+def content_of(camera: Camera) -> bytes | None:
+    return camera.packed.content() if camera.packed else None
+
+
+def test_images_are_given_as_they_are_and_not_written(tmp_path: Path) -> None:
     write(tmp_path, [frame(t, images=[1, 5, 8]) for t in range(0, 1100, 100)])
-    clips = read_clips(tmp_path)
-    written = sorted(path for path in (tmp_path / "waymo_extracted").rglob("*") if path.is_file())
-    assert len(written) == 6
-    for clip in clips:
-        front, *_, right = clip.observation.cameras
-        assert front.image.read_bytes() == JPEG + b"\x01"
-        assert right.image.read_bytes() == JPEG + b"\x05"
-        assert {front.image, right.image} <= set(written)
-    kept, cut = written[0].stat(), written[1]
-    cut.write_bytes(JPEG[:4])
-    read(tmp_path)
-    assert written[0].stat() == kept
-    assert cut.read_bytes()[:-1] == JPEG
-    assert written == sorted(p for p in (tmp_path / "waymo_extracted").rglob("*") if p.is_file())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["waymo", "waymo_extracted"]
+    for clip in read_clips(tmp_path):
+        contents = [content_of(camera) for camera in clip.observation.cameras]
+        assert contents == [JPEG + b"\x01", None, None, None, JPEG + b"\x05"]
+        front = clip.observation.cameras[0]
+        assert front.packed and front.packed.size == len(JPEG) + 1
+        folder = tmp_path / "waymo_extracted" / "val" / NAME / "images"
+        assert front.image == folder / "camera_FRONT" / f"{clip.timestamp_ns // 1000}.jpg"
+    assert [path.name for path in tmp_path.iterdir()] == ["waymo"]
 
 
-def test_images_that_cannot_be_written_fail_the_log(tmp_path: Path) -> None:
+def test_where_images_go_is_a_choice(tmp_path: Path) -> None:
     write(tmp_path, [frame(0, images=[1])])
-    (tmp_path / "waymo_extracted").write_text("in the way")
-    with pytest.raises(LogError, match="FRONT.*jpg: the image cannot be written .*read-only"):
-        read(tmp_path)
+    (log,) = waymo.logs(tmp_path / "waymo", tmp_path / "scratch")
+    (clip,) = waymo.clips(replace(log, extract_dir=tmp_path / "mine"))
+    assert isinstance(clip, Clip)
+    right = clip.observation.cameras[2].image
+    folder = tmp_path / "mine" / "waymo_extracted" / "val" / NAME / "images"
+    assert right == folder / "camera_FRONT_RIGHT" / f"{START_US}.jpg"
 
 
 def test_a_link_to_a_download_keeps_it_clean(tmp_path: Path) -> None:
@@ -257,7 +258,7 @@ def test_no_usable_pose_fails_the_log(tmp_path: Path, frames: list[bytes]) -> No
 def test_two_poses_of_one_stamp_must_agree(tmp_path: Path) -> None:
     write(tmp_path, [frame(0, images=[1]), frame(0, shown=[]), frame(100)])
     (clip,) = read_clips(tmp_path)
-    assert clip.observation.cameras[0].image.is_file()
+    assert clip.observation.cameras[0].packed
     write(tmp_path, [frame(0), frame(0, pose(1))])
     with pytest.raises(LogError, match="rows 1 and 2 have one stamp"):
         read(tmp_path)
@@ -434,8 +435,7 @@ def test_both_releases_give_the_same_clips(tmp_path: Path) -> None:
     assert [told(clip) for clip in first] == [told(clip) for clip in second]
     for one, other in zip(first, second, strict=True):
         for camera, its in zip(one.observation.cameras, other.observation.cameras, strict=True):
-            assert camera.image.exists() == its.image.exists()
-            assert not its.image.exists() or its.image.read_bytes() == camera.image.read_bytes()
+            assert content_of(camera) == content_of(its)
 
 
 def test_poses_alone_are_enough(tmp_path: Path) -> None:
@@ -480,7 +480,7 @@ def test_faults_of_tables_are_told(tmp_path: Path) -> None:
 
 @pytest.fixture()
 def real(samples: Path, tmp_path: Path) -> Path:
-    """Link to the samples, so that images are written elsewhere."""
+    """Link to the samples, so that images would be named elsewhere."""
     (tmp_path / "waymo").symlink_to(samples / "waymo")
     return tmp_path / "waymo"
 
@@ -494,9 +494,8 @@ def test_the_real_segments(real: Path) -> None:
     assert all(isinstance(clip, Clip) for _, clips in found.values() for clip in clips)
     (clip,) = found["1024360143612057520_3580_000_3600_000"][1]
     assert isinstance(clip, Clip)
-    assert [camera.image.read_bytes()[:2] for camera in clip.observation.cameras] == [
-        b"\xff\xd8"
-    ] * 5
+    contents = [content_of(camera) or b"" for camera in clip.observation.cameras]
+    assert [content[:2] for content in contents] == [b"\xff\xd8"] * 5
     assert len(clip.observation.agents) == 75
 
 
@@ -603,8 +602,10 @@ def test_a_column_of_another_type_is_told(
     place = whole.column_names.index(column)
     spoilt = whole.set_column(place, column, pa.array([values] * whole.num_rows))
     parquet.write_table(spoilt, path)
+    shown = ShownImages(keep=True)
     with pytest.raises(LogError, match=f"{component}/{NAME}.parquet: .*{message}"):
-        read(tmp_path)
+        for clip in read_clips(tmp_path):
+            [shown.fault(camera) for camera in clip.observation.cameras]
 
 
 def test_an_image_that_a_table_lacks_is_no_image(tmp_path: Path) -> None:
@@ -616,7 +617,8 @@ def test_an_image_that_a_table_lacks_is_no_image(tmp_path: Path) -> None:
     place = whole.column_names.index(column)
     parquet.write_table(whole.set_column(place, column, nothing), path)
     cameras = [camera for clip in read_clips(tmp_path) for camera in clip.observation.cameras]
-    assert {image_fault(c.image, {}) for c in cameras if c.view == "FRONT"} == {"not_an_image"}
+    shown = ShownImages(keep=True)
+    assert {shown.fault(c) for c in cameras if c.view == "FRONT"} == {"not_an_image"}
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,5 +1,6 @@
 """The Waymo miniature, as an adapter reads it and as its pictures show it."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,8 @@ def test_pictures_show_what_the_boxes_say(small: Path) -> None:
         for clip in waymo.clips(log):
             assert isinstance(clip, Clip)
             for camera in clip.observation.cameras:
-                with Image.open(camera.image) as opened:
+                assert camera.packed
+                with Image.open(BytesIO(camera.packed.content())) as opened:
                     assert opened.size == camera.size_px
                     image = np.asarray(opened, dtype=np.float64)
                 for agent in clip.observation.agents:

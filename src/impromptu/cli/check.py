@@ -81,7 +81,7 @@ def _first_clip(dataset: Dataset, log: Log) -> tuple[str, list[str]]:
     if clip is None:
         return "no clip", []
     seen = clip.observation
-    faults = [f"{c.image}: {fault}" for c in seen.cameras if (fault := image_fault(c.image, {}))]
+    faults = [f"{c.image}: {fault}" for c in seen.cameras if (fault := image_fault(c.image))]
     agents = f"{len(seen.agents)} agents" if seen.annotated else "no annotation"
     told = f"{len(seen.cameras) - len(faults)} of {len(seen.cameras)} images, {agents}"
     return told, [f"{len(faults)} images, such as {faults[0]}"] if faults else []

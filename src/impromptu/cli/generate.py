@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from impromptu import datasets, plugins, questions
+from impromptu import backends, datasets, plugins, questions
 from impromptu.cli import Command
 from impromptu.files import read_yaml_mapping
 from impromptu.filters import Filters
@@ -47,7 +47,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mapillary_hz", type=float, metavar="HZ", help=f"{rate} is asked of it [released: 2]")
     add("--wording", metavar="FILE", help="replaces some sentences")
     cores = os.cpu_count() or 1
-    add("--workers", type=int, default=cores, metavar="N", help="processes [%(default)s]")
+    add("--workers", type=int, default=cores, metavar="N", help="logs at once [%(default)s]")
+    places = "where: on this machine, or on the Ray cluster that RAY_ADDRESS names"
+    more = "(its nodes must share the folders; without one, a Ray of this machine) [processes]"
+    add(
+        "--backend",
+        choices=plugins.names(backends),
+        default="processes",
+        help=f"{places} {more}",
+    )
+    inside = "where images that Waymo keeps inside its records are written: DIR/waymo_extracted"
+    add("--extract_dir", type=Path, metavar="DIR", help=f"{inside} [that of --data_raw]")
     add("--fail_on_error", action="store_true", help="exit 1 if a log or dataset failed")
 
 
@@ -61,13 +71,22 @@ def run(args: argparse.Namespace) -> int:
     recipe = Recipe(
         questions=tuple(chosen["questions"] or plugins.names(questions)),
         preset=chosen["preset"] or "strict",
-        wording=Path(chosen["wording"]) if chosen["wording"] else None,
+        wording=Path(chosen["wording"]).resolve() if chosen["wording"] else None,
         missing_images=chosen["missing_images"] or "drop",
         mapillary_hz=rate,
         filters=_filters(args.recipe, chosen),
     )
     names = chosen["datasets"] or present_datasets(args.data_raw)
-    result = generate(args.data_raw, args.out, names, chosen["split"], recipe, args.workers)
+    result = generate(
+        args.data_raw,
+        args.out,
+        names,
+        chosen["split"],
+        recipe,
+        args.workers,
+        extract_dir=args.extract_dir,
+        backend=args.backend,
+    )
     _tell(result, args.out)
     return int(not result.clips or (bool(result.failed) and args.fail_on_error))
 
@@ -117,6 +136,9 @@ def _tell(result: Result, out: Path) -> None:
         print(f"{count:>9,}  {os.path.relpath(path)}")
     for log, error in result.failed:
         print(f"skipped {log}: {error}")
+    if result.unwritten:
+        log, error = result.unwritten[0]
+        print(f"images missing of {len(result.unwritten)} logs, as of {log}: {error}")
     unanswered = sum(count for path, count in result.files if path.parent.name == "unanswered")
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in result.dropped.most_common())
     print(

@@ -24,6 +24,8 @@ class Log:
             change in one makes finished work stale.
         frames_hz: Frames a second, as the user states them for a format without time, or None
             where nobody knows; adapters whose files hold stamps do not look at it.
+        extract_dir: Folder for images that are inside the dataset's files, or None for the one
+            that ``root`` is in; adapters of datasets that ship images as files do not look at it.
     """
 
     id: str
@@ -32,6 +34,7 @@ class Log:
     source: Path
     inputs: tuple[Path, ...] = ()
     frames_hz: float | None = None
+    extract_dir: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,19 @@
-"""Sizes of a camera's images."""
+"""Sizes of a camera's images, and the names of those that are inside other files."""
 
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 from PIL import Image
+
+from impromptu.datasets import Log
+
+
+def extracted(log: Log, view: str, stamp_ns: int, ending: str = ".jpg") -> Path:
+    """Return where an image goes that is inside a log's files."""
+    folder = (log.extract_dir or log.root.parent) / f"{log.root.name}_extracted"
+    camera = f"camera_{view.replace(' ', '_')}"
+    return folder / log.split / log.id / "images" / camera / f"{stamp_ns // 1000}{ending}"
 
 
 def first_size_px(images: Iterable[Path]) -> tuple[int, int] | None:

@@ -14,11 +14,11 @@ import pyarrow as pa
 from pyarrow import types
 
 from impromptu.arrays import Floats, Ints
-from impromptu.clip import Camera
+from impromptu.clip import Camera, PackedImage
 from impromptu.datasets import Log, LogError
+from impromptu.datasets._images import extracted
 from impromptu.datasets._py123d_arrow import ADVICE, POSE, STAMP, File, open_file, read_file
-from impromptu.datasets._waymo_images import extracted_folder, jpeg
-from impromptu.datasets._waymo_segment import Image, pinhole
+from impromptu.datasets._waymo_segment import pinhole
 from impromptu.poses import Poses, PoseTrack
 
 FRONTS = "pcam_f0", "ftcam_f0", "pcam_stereo_l"
@@ -52,14 +52,6 @@ class Lens:
     ego_SE3_camera: Poses
     size_px: tuple[int, int]
     intrinsics_px: Floats | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shot:
-    """One camera's image at a present; where it is inside the log, what writes it out."""
-
-    camera: Camera
-    inside: Image | None
 
 
 def read_lenses(log: Log, ego_SE3_imu: Poses) -> list[Lens]:
@@ -133,9 +125,9 @@ def _intrinsics(file: File) -> Floats | None:
     return matrix
 
 
-def shots(
+def cameras(
     log: Log, source: str, lenses: Sequence[Lens], track: PoseTrack, presents_ns: Ints, now: Poses
-) -> list[list[Shot]]:
+) -> list[tuple[Camera, ...]]:
     """Return the images of each present in the order of ``VIEWS``.
 
     Args:
@@ -149,7 +141,7 @@ def shots(
     Raises:
         LogError: An image's path leads out of its folder, or a batch of images is damaged.
     """
-    found: list[list[Shot]] = [[] for _ in presents_ns]
+    found: list[list[Camera]] = [[] for _ in presents_ns]
     for lens in lenses:
         stamps_ns = lens.file.stamps_ns()
         rows = _latest(stamps_ns, presents_ns)
@@ -157,10 +149,10 @@ def shots(
         placed = _placed(lens, stamps_ns, track, taken).seen_from(now[rows >= 0])
         images = _images(log, source, lens, stamps_ns, taken)
         for at, index in enumerate(np.flatnonzero(rows >= 0).tolist()):
-            path, inside = images[at]
+            path, packed = images[at]
             if path is not None:
-                found[index].append(Shot(_camera(lens, path, placed[at]), inside))
-    return found
+                found[index].append(_camera(lens, path, placed[at], packed))
+    return [tuple(seen) for seen in found]
 
 
 def _latest(stamps_ns: Ints, presents_ns: Ints) -> Ints:
@@ -185,20 +177,22 @@ def _placed(lens: Lens, stamps_ns: Ints, track: PoseTrack, rows: Ints) -> Poses:
     )
 
 
-def _camera(lens: Lens, image: Path, now_SE3_camera: Poses) -> Camera:
+def _camera(lens: Lens, image: Path, now_SE3_camera: Poses, packed: PackedImage | None) -> Camera:
     if lens.intrinsics_px is None or not now_SE3_camera.valid:
-        return Camera(lens.view, image, lens.size_px)
-    return Camera(lens.view, image, lens.size_px, lens.intrinsics_px, now_SE3_camera.se3())
+        return Camera(lens.view, image, lens.size_px, packed=packed)
+    pose = now_SE3_camera.se3()
+    return Camera(lens.view, image, lens.size_px, lens.intrinsics_px, pose, packed)
 
 
 def _images(
     log: Log, source: str, lens: Lens, stamps_ns: Ints, rows: Ints
-) -> list[tuple[Path | None, Image | None]]:
-    """Return the files of some images, and of those inside the log what writes them there.
+) -> list[tuple[Path | None, PackedImage | None]]:
+    """Return the files of some images, and of those inside the log what they are to hold.
 
     A camera's images are all in files, all JPEG or all PNG: py123d converts those that are not.
     """
-    cell, found, ending = lens.file.cells("data"), list[tuple[Path | None, Image | None]](), ""
+    found = list[tuple[Path | None, PackedImage | None]]()
+    cell, ending = lens.file.cells("data"), ""
     for row in rows.tolist():
         value = cell(row)
         if not value.is_valid:
@@ -208,9 +202,8 @@ def _images(
         else:
             content = value.as_buffer()
             ending = ending or (".png" if content[:4].to_pybytes() == b"\x89PNG" else ".jpg")
-            path = jpeg(extracted_folder(log), lens.view, int(stamps_ns[row])).with_suffix(ending)
-            read = partial(lens.file.content, "data", row)
-            found.append((path, Image(content.size, read, lens.ego_SE3_camera)))
+            path = extracted(log, lens.view, int(stamps_ns[row]), ending)
+            found.append((path, PackedImage(content.size, partial(lens.file.content, "data", row))))
     return found
 
 

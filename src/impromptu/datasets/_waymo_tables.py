@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ def table_inputs(poses: Path) -> tuple[Path, ...]:
     return (poses, *(path for path in tables if os.path.lexists(path)))
 
 
-def read_tables(poses: Path, stack: ExitStack) -> Segment:
+def read_tables(poses: Path) -> Segment:
     """Read a segment by the path of its poses; images are read when they are asked for.
 
     Raises:
@@ -60,7 +59,7 @@ def read_tables(poses: Path, stack: ExitStack) -> Segment:
         world_SE3_ego=rigid(_transforms(frames[_POSE])),
         labels=_labels(_beside(poses, _BOXES)),
         calibrations=_calibrations(_beside(poses, _CALIBRATIONS)),
-        images=_images(_beside(poses, _IMAGES), stack),
+        images=_images(_beside(poses, _IMAGES)),
     )
 
 
@@ -139,15 +138,15 @@ def _calibrations(path: Path) -> Mapping[int, Calibration]:
     }
 
 
-def _images(path: Path, stack: ExitStack) -> Mapping[int, Mapping[int, Image]]:
+def _images(path: Path) -> Mapping[int, Mapping[int, Image]]:
     """Find all images; one row group of them is in memory at a time."""
     keys = _columns(path, {_STAMP: _WHOLE, _CAMERA: _WHOLE, _IMAGE_POSE: _MATRIX})
     if not keys[_CAMERA]:
         return {}
-    table = stack.enter_context(parquet.ParquetFile(path))
-    sizes = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
+    table = parquet.read_metadata(path)
+    sizes = [table.row_group(group).num_rows for group in range(table.num_row_groups)]
     group_of = [(group, row) for group, size in enumerate(sizes) for row in range(size)]
-    read = lru_cache(maxsize=1)(partial(_jpegs, path, table))
+    read = lru_cache(maxsize=1)(partial(_jpegs, path))
     taken = rigid(_transforms(keys[_IMAGE_POSE]))
     images: dict[int, dict[int, Image]] = {}
     for row, stamp_ns in enumerate(_stamps(keys).tolist()):
@@ -156,9 +155,10 @@ def _images(path: Path, stack: ExitStack) -> Mapping[int, Mapping[int, Image]]:
     return images
 
 
-def _jpegs(path: Path, table: Any, group: int) -> Any:
+def _jpegs(path: Path, group: int) -> Any:
     try:
-        column = table.read_row_group(group, columns=[_JPEG])[_JPEG]
+        with parquet.ParquetFile(path) as table:
+            column = table.read_row_group(group, columns=[_JPEG])[_JPEG]
         column.validate(full=True)
         return column.cast(pyarrow.binary())
     except (ArrowException, KeyError, MemoryError, OSError) as error:

@@ -25,8 +25,7 @@ from impromptu.datasets._boxes import Boxes
 from impromptu.datasets._drive import Drive, ego_track
 from impromptu.datasets._py123d_arrow import ADVICE, POSE, STAMP, File, read_file, unpacker
 from impromptu.datasets._py123d_boxes import read_boxes
-from impromptu.datasets._py123d_cameras import VIEWS, Shot, read_lenses, shots
-from impromptu.datasets._waymo_images import extract
+from impromptu.datasets._py123d_cameras import VIEWS, cameras, read_lenses
 from impromptu.poses import Poses, PoseTrack
 from impromptu.sampling import STEP_NS, windows
 
@@ -90,13 +89,13 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     presents_ns, found = _presents(sync)
     ego = windows(track, presents_ns)
     seen_ns = _latest(frames_ns, presents_ns)
-    taken = shots(log, source, read_lenses(log, ego_SE3_imu), track, presents_ns, ego.present)
+    seen = cameras(log, source, read_lenses(log, ego_SE3_imu), track, presents_ns, ego.present)
     drive = Drive(
         dataset="py123d",
         log=log,
         presents_ns=presents_ns,
         ego=ego,
-        cameras=[tuple(shot.camera for shot in present) for present in taken],
+        cameras=seen,
         around=_around(boxes, presents_ns, seen_ns, ego.present),
     )
     for index, present_ns in enumerate(presents_ns.tolist()):
@@ -108,7 +107,6 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         elif seen_ns[index] in faulty_ns:
             yield Dropped(name, "bad_box")
         else:
-            _extract(taken[index])
             yield drive.clip(index, name)
 
 
@@ -118,12 +116,6 @@ def _check_split(log: Log) -> None:
             f"{log.source}: its split is not in the name of its folder; expected "
             "logs/<dataset>_train, _val or _test: rename the folder"
         )
-
-
-def _extract(taken: Sequence[Shot]) -> None:
-    for shot in taken:
-        if shot.inside is not None:
-            extract(shot.inside, shot.camera.image)
 
 
 def _track(path: Path) -> tuple[PoseTrack, Poses]:

@@ -5,23 +5,21 @@ every 0.1 s; a present is the frame nearest to each half second. Images are take
 their frame's stamp, as the lidar sweeps past; the ego's motion until then is in their poses. A box
 counts as observed when a lidar point lies in it.
 
-The original JPEG bytes of the presents are written once beside the dataset's folder, under
-``waymo_extracted``: samples name files, and a record's are inside it.
+The images are inside the records: each is given with the name of a file under ``waymo_extracted``,
+for its original JPEG bytes to be written to when a sample shows it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from impromptu.arrays import Bools, Floats, Ints
-from impromptu.clip import Camera, Clip, Kind
+from impromptu.clip import Camera, Clip, Kind, PackedImage
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
 from impromptu.datasets._boxes import Boxes
 from impromptu.datasets._drive import Drive
-from impromptu.datasets._waymo_images import extract, extracted_folder, jpeg
 from impromptu.datasets._waymo_record import read_record
 from impromptu.datasets._waymo_segment import FARTHEST_M, Calibration, Image, Labels, Segment
 from impromptu.datasets._waymo_tables import POSES, read_tables, table_inputs
@@ -74,26 +72,20 @@ def _segment(path: Path) -> str:
 
 
 def clips(log: Log) -> Iterator[Clip | Dropped]:
-    """Yield a clip for every half second of a segment, and write its images out.
+    """Yield a clip for every half second of a segment.
 
     Raises:
         LogError: The file is cut short or damaged; it has no usable pose, or two of one stamp
-            disagree; an image cannot be written.
+            disagree.
     """
-    with ExitStack() as stack:
-        try:
-            if log.source.suffix == ".parquet":
-                segment = read_tables(log.source, stack)
-            else:
-                segment = read_record(log.source)
-            _check_length(segment.stamps_ns)
-            _check_name(log, segment.name)
-            track = pose_track(
-                segment.stamps_ns, segment.world_SE3_ego, "poses", max_gap_ns=MAX_GAP_NS
-            )
-        except ValueError as error:
-            raise LogError(f"{log.source}: {error}") from error
-        yield from _clips(log, segment, track)
+    try:
+        segment = (read_tables if log.source.suffix == ".parquet" else read_record)(log.source)
+        _check_length(segment.stamps_ns)
+        _check_name(log, segment.name)
+        track = pose_track(segment.stamps_ns, segment.world_SE3_ego, "poses", max_gap_ns=MAX_GAP_NS)
+    except ValueError as error:
+        raise LogError(f"{log.source}: {error}") from error
+    yield from _clips(log, segment, track)
 
 
 def _check_name(log: Log, name: str) -> None:
@@ -120,7 +112,8 @@ def _clips(log: Log, segment: Segment, track: PoseTrack) -> Iterator[Clip | Drop
     presents_ns, found = _nearest(stamps_ns, wanted_ns)
     ego = windows(track, presents_ns)
     boxes, faulty_ns = _boxes(segment.labels, track)
-    folder = extracted_folder(log)
+    extract_dir = log.extract_dir or log.root.parent
+    folder = extract_dir / "waymo_extracted" / log.split / log.id / "images"
     images = [segment.images.get(stamp, {}) for stamp in presents_ns.tolist()]
     drive = Drive(
         dataset="waymo",
@@ -142,9 +135,6 @@ def _clips(log: Log, segment: Segment, track: PoseTrack) -> Iterator[Clip | Drop
         elif stamp in faulty_ns:
             yield Dropped(name, "bad_box")
         else:
-            for camera, image in images[row].items():
-                if camera in CAMERAS:
-                    extract(image, jpeg(folder, CAMERAS[camera], stamp))
             yield drive.clip(row, name)
 
 
@@ -220,22 +210,27 @@ def _cameras(
     What can be told without images still can be, in a copy without them.
     """
     return tuple(
-        _camera(view, jpeg(folder, view, stamp_ns), images.get(c), calibrations.get(c), present)
+        _camera(view, _jpeg(folder, view, stamp_ns), images.get(c), calibrations.get(c), present)
         for c, view in CAMERAS.items()
     )
+
+
+def _jpeg(folder: Path, view: str, stamp_ns: int) -> Path:
+    return folder / f"camera_{view.replace(' ', '_')}" / f"{stamp_ns // 1000}.jpg"
 
 
 def _camera(
     view: str, path: Path, image: Image | None, calibration: Calibration | None, present: Poses
 ) -> Camera:
+    packed = PackedImage(image.size, image.content) if image else None
     if calibration is None:
-        return Camera(view, path)
+        return Camera(view, path, packed=packed)
     then = image.world_SE3_ego if image and image.world_SE3_ego.valid else present
     now_SE3_camera = then.seen_from(present) @ calibration.ego_SE3_camera
     if not now_SE3_camera.valid:
-        return Camera(view, path, calibration.size_px)
+        return Camera(view, path, calibration.size_px, packed=packed)
     pose = now_SE3_camera.se3()
-    return Camera(view, path, calibration.size_px, calibration.intrinsics_px, pose)
+    return Camera(view, path, calibration.size_px, calibration.intrinsics_px, pose, packed)
 
 
 DATASET = Dataset(
