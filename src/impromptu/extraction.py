@@ -29,26 +29,25 @@ class ShownImages:
         Raises:
             OSError: It cannot be written out, and is not to be done without.
         """
-        if camera.image not in self.faults:
-            self.faults[camera.image] = self._look(camera)
-        return self.faults[camera.image]
+        if camera.packed and camera.image not in self.faults:
+            self._extract(camera.image, camera.packed)
+        return image_fault(camera.image, self.faults)
 
-    def _look(self, camera: Camera) -> str:
+    def _extract(self, path: Path, packed: PackedImage) -> None:
         try:
-            if camera.packed and not _is_there(camera.image, camera.packed):
-                _write(camera.image, camera.packed.content())
+            if not _is_there(path, packed):
+                _write(path, packed.content())
         except OSError as error:
             if not self.keep:
                 raise
             self.unwritten = self.unwritten or str(error)
-            return "unwritten_image"
-        return image_fault(camera.image)
+            self.faults[path] = "unwritten_image"
 
 
 def _is_there(path: Path, packed: PackedImage) -> bool:
     """Tell whether an image is written out already, to its end."""
     if packed.size is None:
-        return not image_fault(path)
+        return not image_fault(path, {})
     try:
         return path.stat().st_size == packed.size
     except OSError:

@@ -7,8 +7,14 @@ _HEADS_AND_ENDS = ((b"\xff\xd8\xff", b"\xff\xd9"), (b"\x89PNG\r\n\x1a\n", b"IEND
 """How JPEG and PNG files begin, and what stands in their last bytes."""
 
 
-def image_fault(path: Path) -> str:
-    """Say what is wrong with an image file, if anything."""
+def image_fault(path: Path, known: dict[Path, str]) -> str:
+    """Say what is wrong with an image file, if anything, from its two ends; nothing is decoded."""
+    if path not in known:
+        known[path] = _fault_of(path)
+    return known[path]
+
+
+def _fault_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
             head = file.read(8)

@@ -20,6 +20,7 @@ from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
 from impromptu.datasets._boxes import Boxes
 from impromptu.datasets._drive import Drive
+from impromptu.datasets._waymo_images import extracted_folder, jpeg
 from impromptu.datasets._waymo_record import read_record
 from impromptu.datasets._waymo_segment import FARTHEST_M, Calibration, Image, Labels, Segment
 from impromptu.datasets._waymo_tables import POSES, read_tables, table_inputs
@@ -102,8 +103,7 @@ def _clips(log: Log, segment: Segment, track: PoseTrack) -> Iterator[Clip | Drop
     presents_ns, found = _nearest(stamps_ns, wanted_ns)
     ego = windows(track, presents_ns)
     boxes, faulty_ns = _boxes(segment.labels, track)
-    extract_dir = log.extract_dir or log.root.parent
-    folder = extract_dir / "waymo_extracted" / log.split / log.id / "images"
+    folder = extracted_folder(log)
     images = [segment.images.get(stamp, {}) for stamp in presents_ns.tolist()]
     drive = Drive(
         dataset="waymo",
@@ -200,13 +200,9 @@ def _cameras(
     What can be told without images still can be, in a copy without them.
     """
     return tuple(
-        _camera(view, _jpeg(folder, view, stamp_ns), images.get(c), calibrations.get(c), present)
+        _camera(view, jpeg(folder, view, stamp_ns), images.get(c), calibrations.get(c), present)
         for c, view in CAMERAS.items()
     )
-
-
-def _jpeg(folder: Path, view: str, stamp_ns: int) -> Path:
-    return folder / f"camera_{view.replace(' ', '_')}" / f"{stamp_ns // 1000}.jpg"
 
 
 def _camera(
