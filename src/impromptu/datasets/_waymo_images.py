@@ -9,7 +9,7 @@ EXTRACTED = "_extracted"
 
 
 def extracted_folder(log: Log) -> Path:
-    """Return where a log's images go: beside its dataset's folder, unless they are sent elsewhere."""
+    """Return where a log's images go: beside its dataset's folder, if not sent elsewhere."""
     within = log.extract_dir or log.root.parent
     return within / f"{log.root.name}{EXTRACTED}" / log.split / log.id / "images"
 
