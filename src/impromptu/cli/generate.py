@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="processes",
         help=f"{places} {more}",
     )
-    inside = "where images that Waymo keeps inside its records are written: DIR/waymo_extracted"
+    inside = "where images are written that Waymo keeps inside its records: DIR/waymo_extracted"
     add("--extract_dir", type=Path, metavar="DIR", help=f"{inside} [that of --data_raw]")
     add("--fail_on_error", action="store_true", help="exit 1 if a log or dataset failed")
 
