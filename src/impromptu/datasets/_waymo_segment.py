@@ -68,14 +68,15 @@ class Segment:
         world_SE3_ego: (n,).
         labels: Of all frames.
         calibrations: By ``CameraName`` number.
-        images: Frame's stamp -> its images, if any, by ``CameraName`` number.
+        images: Finds the images of some frames by their stamps: those of each, if it has any, by
+            ``CameraName`` number.
     """
 
     stamps_ns: Ints
     world_SE3_ego: Poses
     labels: Labels
     calibrations: Mapping[int, Calibration]
-    images: Mapping[int, Mapping[int, Image]]
+    images: Callable[[Ints], Sequence[Mapping[int, Image]]]
 
 
 def rigid(transforms: Floats) -> Poses:

@@ -111,7 +111,7 @@ def _clips(log: Log, segment: Segment, track: PoseTrack) -> Iterator[Clip | Drop
     ego = windows(track, presents_ns)
     boxes, faulty_ns = _boxes(segment.labels, track)
     folder = extracted_folder(log)
-    images = [segment.images.get(stamp, {}) for stamp in presents_ns.tolist()]
+    images = _images(log, segment, presents_ns)
     drive = Drive(
         dataset="waymo",
         log=log,
@@ -136,6 +136,13 @@ def _clips(log: Log, segment: Segment, track: PoseTrack) -> Iterator[Clip | Drop
                 if camera in CAMERAS:
                     extract(image, jpeg(folder, CAMERAS[camera], stamp))
             yield drive.clip(row, name)
+
+
+def _images(log: Log, segment: Segment, presents_ns: Ints) -> Sequence[Mapping[int, Image]]:
+    try:
+        return segment.images(presents_ns)
+    except ValueError as error:
+        raise LogError(f"{log.source}: {error}") from error
 
 
 def _nearest(stamps_ns: Ints, times_ns: Ints) -> tuple[Ints, Bools]:
