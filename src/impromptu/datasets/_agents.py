@@ -1,6 +1,6 @@
 """From the boxes of a whole log to the agents around each present, and their futures."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,13 +48,15 @@ class Surroundings:
 
     def futures(self, anchor: int) -> Mapping[str, Trajectory]:
         """Return the known futures of the agents around one present."""
-        return {
-            self.boxes.ids[row]: Trajectory(
-                FUTURE_T_S[:steps], self.future_xy_m[row, :steps], self.future_yaw_rad[row, :steps]
-            )
-            for row in self._rows(anchor)
-            if (steps := int(self.future_steps[row]))
-        }
+        known = filter(self.future_steps.item, self._rows(anchor))
+        return _Futures(self, {self.boxes.ids[row]: row for row in known})
+
+    def future(self, row: int) -> Trajectory:
+        """Return where one agent will be."""
+        steps = int(self.future_steps[row])
+        return Trajectory(
+            FUTURE_T_S[:steps], self.future_xy_m[row, :steps], self.future_yaw_rad[row, :steps]
+        )
 
     def _rows(self, anchor: int) -> range:
         return range(int(self.starts[anchor]), int(self.starts[anchor + 1]))
@@ -71,6 +73,23 @@ class Surroundings:
             velocity_mps=None if np.isnan(velocity[0]) else velocity,
             observed=bool(self.boxes.observed[row]),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Futures(Mapping[str, Trajectory]):
+    """Futures by agent id, each made when it is asked for: most agents never are."""
+
+    around: Surroundings
+    rows: Mapping[str, int]
+
+    def __getitem__(self, name: str) -> Trajectory:
+        return self.around.future(self.rows[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 def surroundings(
@@ -172,7 +191,7 @@ def _velocities(track: PoseTrack, lookback_ns: int) -> Floats:
     later = np.flatnonzero(first < rows)
     oldest_ns, before_ns = stamps_ns[first[later]], stamps_ns[later - 1]
     since_ns = np.clip(stamps_ns[later] - lookback_ns, oldest_ns, before_ns)
-    step_m = track.translations_m[later] - track.at(since_ns, track.bodies[later]).translations_m
+    step_m = track.translations_m[later] - track.positions_m(since_ns, track.bodies[later])
     velocity = np.full_like(track.translations_m, np.nan)
     velocity[later] = step_m / ((stamps_ns[later] - since_ns)[:, None] / 1e9)
     return velocity

@@ -19,7 +19,7 @@ from impromptu.arrays import Bools, Floats, Ints
 from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
-from impromptu.datasets._boxes import Boxes
+from impromptu.datasets._boxes import Boxes, numbered
 from impromptu.datasets._drive import Drive
 from impromptu.datasets._waymo_images import extract, extracted_folder, jpeg
 from impromptu.datasets._waymo_record import read_record
@@ -177,11 +177,10 @@ def _boxes(labels: Labels, track: PoseTrack) -> tuple[Boxes, set[int]]:
 
 def _first_of_track(labels: Labels) -> Bools:
     """Tell which boxes have a track's name, and are the first of that track in their frame."""
-    names, tracks = np.unique(np.array(labels.ids, dtype=np.str_), return_inverse=True)
-    pairs = np.column_stack([labels.stamps_ns, tracks])
-    first = np.zeros(len(pairs), dtype=bool)
-    first[np.unique(pairs, axis=0, return_index=True)[1]] = True
-    named: Bools = first & (names != "")[tracks] if len(names) else first
+    named = np.array([name != "" for name in labels.ids], dtype=np.bool_)
+    pairs = np.column_stack([labels.stamps_ns, numbered(labels.ids)])
+    again = (np.diff(pairs[order := np.lexsort(pairs.T)], axis=0) == 0).all(axis=1)
+    named[order[1:][again]] = False
     return named
 
 
