@@ -3,11 +3,12 @@
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from impromptu.tfrecord import crc32c, framed, mapped, masked_crc32c, spans
+from impromptu.tfrecord import crc32c, framed, masked_crc32c, opened, spans
 
 
 def slow_crc32c(data: bytes) -> int:
@@ -48,8 +49,8 @@ def write(path: Path, *payloads: bytes) -> Path:
 
 
 def read(path: Path) -> list[bytes]:
-    data = mapped(path)
-    return [data[start:end].tobytes() for start, end in spans(data)]
+    with opened(path) as content:
+        return [content[start:end] for start, end in spans(content)]
 
 
 def test_a_frame_is_laid_out_as_published(tmp_path: Path) -> None:
@@ -65,6 +66,14 @@ def test_a_frame_is_laid_out_as_published(tmp_path: Path) -> None:
 @pytest.mark.parametrize("payloads", ((), (b"",), (b"a", b"", b"b" * 9000, b"c")))
 def test_what_is_framed_is_found(tmp_path: Path, payloads: tuple[bytes, ...]) -> None:
     assert read(write(tmp_path / "a", *payloads)) == list(payloads)
+
+
+def test_parts_are_read_one_after_another(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(bytes(range(100)))
+    with opened(path) as content:
+        assert len(content) == 100
+        assert content.parts(np.array([90, 3, 50]), np.array([2, 1, 0])) == bytes([90, 91, 3])
 
 
 def test_a_file_cut_anywhere_is_told_from_a_whole_one(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ def floats(values: object, *shape: int | None, name: str) -> Floats:
         wanted = "(" + ", ".join("n" if want is None else str(want) for want in shape) + ")"
         raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
     # One product is a quicker look than a mask; each value is looked at only where it overflows.
-    if not math.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
+    flat = array.ravel()
+    if not math.isfinite(flat.dot(flat)) and not np.isfinite(array).all():
         raise ValueError(f"{name}: {int((~np.isfinite(array)).sum())} values are not finite")
-    array.flags.writeable = False
+    array.setflags(write=False)
     return array

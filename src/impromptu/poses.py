@@ -85,7 +85,7 @@ class PoseTrack:
     _first: Ints = field(init=False, repr=False)
     _interval_ns: Ints = field(init=False, repr=False)
     _runs: Ints = field(init=False, repr=False)
-    _turn: tuple[Floats, Floats] = field(init=False, repr=False)
+    _turn: tuple[Floats, Floats, Floats] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the order of stamps, and prepare what every query needs.
@@ -120,6 +120,16 @@ class PoseTrack:
 
     def at(self, times_ns: Ints, bodies: Ints | int = 0) -> Poses:
         """Interpolate at times, of bodies that broadcast against them."""
+        base, share, known = self._between(times_ns, bodies)
+        return Poses(self._rotated(base, share), self._moved(base, share), known)
+
+    def positions_m(self, times_ns: Ints, bodies: Ints | int = 0) -> Floats:
+        """Interpolate places alone, (..., 3); those at times not known mean nothing."""
+        base, share, _ = self._between(times_ns, bodies)
+        return self._moved(base, share)
+
+    def _between(self, times_ns: Ints, bodies: Ints | int) -> tuple[Ints, Floats, Bools]:
+        """Return the pose before each time, the share of its interval, and whether it is known."""
         times_ns, bodies = np.broadcast_arrays(times_ns, bodies)
         row, first, last = (
             self._row(times_ns, bodies),
@@ -133,7 +143,7 @@ class PoseTrack:
         beyond_ns = np.maximum(-after_ns, after_ns - interval_ns)
         known = (interval_ns > 0) & (interval_ns <= self.max_gap_ns) & (beyond_ns <= self.edge_ns)
         share = np.where(known & ~exact, after_ns / np.maximum(interval_ns, 1), 0.0)
-        return Poses(self._rotated(base, share), self._moved(base, share), exact | known)
+        return base, share, exact | known
 
     def unbroken(self, times_ns: Ints, since_ns: Ints, bodies: Ints | int = 0) -> Bools:
         """Tell whether no gap lies between valid times and others, both of one body."""
@@ -155,22 +165,26 @@ class PoseTrack:
 
     def _rotated(self, base: Ints, share: Floats) -> Floats:
         """Turn by a share of the interval's angle about its axis (Rodrigues' formula)."""
-        angle_rad, axis = self._turn
-        angle, cross = (share * angle_rad[base])[..., None, None], axis[base]
-        turn = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
-        rotated: Floats = self.rotations[base] @ turn
+        angle_rad, once, twice = self._turn
+        angle = (share * angle_rad[base])[..., None, None]
+        rotated: Floats = self.rotations[base] + np.sin(angle) * once[base]
+        rotated += (1 - np.cos(angle)) * twice[base]
         return rotated
 
 
-def _turns(rotations: Floats, interval_ns: Ints) -> tuple[Floats, Floats]:
-    """Return each interval's angle (n,) and its axis as a cross-product matrix (n, 3, 3)."""
+def _turns(rotations: Floats, interval_ns: Ints) -> tuple[Floats, Floats, Floats]:
+    """Return each interval's angle (n,), and its start times K and K K (n, 3, 3).
+
+    K is the cross-product matrix of the axis that it turns about.
+    """
     following = np.concatenate([rotations[1:], rotations[-1:]])
     vector = Rotation.from_matrix(np.swapaxes(rotations, -1, -2) @ following).as_rotvec()
     angle_rad = np.where(interval_ns > 0, np.linalg.norm(vector, axis=-1), 0.0)
     x, y, z = np.moveaxis(vector / np.maximum(angle_rad, 1e-12)[:, None], -1, 0)
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)
-    return angle_rad, cross
+    once = rotations @ cross
+    return angle_rad, once, once @ cross
 
 
 def poses(quat_wxyz_xyz: Floats, within_m: float = MAX_POSITION_M) -> Poses:

@@ -5,11 +5,13 @@ checksum of the payload; all little-endian
 (https://www.tensorflow.org/tutorials/load_data/tfrecord).
 """
 
-import mmap
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ _ONES = 0xFFFFFFFF
 _LANE = 256
 _HEAD, _TAIL = 12, 4
 Bytes = NDArray[np.uint8]
+_ADVISE = hasattr(os, "posix_fadvise")
 
 
 def _table() -> list[int]:
@@ -90,18 +93,49 @@ def framed(payload: bytes) -> bytes:
     return length + next(sums) + payload + next(sums)
 
 
-def mapped(path: Path) -> Bytes:
-    """Return a file's bytes without reading them: only pages that are looked at are fetched."""
-    with path.open("rb") as file:
-        if not os.fstat(file.fileno()).st_size:  # which cannot be mapped
-            return np.zeros(0, dtype=np.uint8)
-        view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    if hasattr(mmap, "MADV_RANDOM"):
-        view.madvise(mmap.MADV_RANDOM)  # else pages around them are fetched as well
-    return np.frombuffer(view, dtype=np.uint8)
+class Content(Protocol):
+    """Bytes that are asked for part by part: ``bytes``, or a file's."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        """Return some that follow on one another."""
 
 
-def spans(data: Bytes) -> Iterator[tuple[int, int]]:
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """An open file's bytes; none is read before it is asked for."""
+
+    file: IO[bytes]
+
+    def __len__(self) -> int:
+        """Return the file's size."""
+        return os.fstat(self.file.fileno()).st_size
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        """Read from ``part.start`` to before ``part.stop``."""
+        return os.pread(self.file.fileno(), part.stop - part.start, part.start)
+
+    def parts(self, starts: Ints, sizes: Ints) -> bytes:
+        """Read parts, one after another; a disk that is able to fetches them side by side."""
+        places, file = list(zip(sizes.tolist(), starts.tolist(), strict=True)), self.file.fileno()
+        if _ADVISE:
+            for size, start in places:
+                os.posix_fadvise(file, start, size, os.POSIX_FADV_WILLNEED)
+        return b"".join([os.pread(file, *place) for place in places])
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[FileContent]:
+    """Open a file for reading some of its parts."""
+    with path.open("rb", buffering=0) as file:
+        if _ADVISE:  # else what lies around them is fetched as well
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+        yield FileContent(file)
+
+
+def spans(data: Content) -> Iterator[tuple[int, int]]:
     """Yield where each record's payload starts and ends.
 
     The checksum of every length is checked. Those of payloads are not: it would take reading all
@@ -110,9 +144,9 @@ def spans(data: Bytes) -> Iterator[tuple[int, int]]:
     Raises:
         ValueError: A length's checksum differs, or the file ends within a record.
     """
-    start = number = 0
-    while start < len(data):
-        number, head = number + 1, data[start : start + _HEAD].tobytes()
+    start, number, size = 0, 0, len(data)
+    while start < size:
+        number, head = number + 1, bytes(data[start : start + _HEAD])
         if len(head) == _HEAD and masked_crc32c(head[:8]) != int.from_bytes(head[8:], "little"):
             raise ValueError(
                 f"record {number} at byte {start}: the checksum of its length does not match, so "
@@ -120,9 +154,9 @@ def spans(data: Bytes) -> Iterator[tuple[int, int]]:
             )
         # Where the head itself is cut short the end is beyond the file as well.
         end = start + _HEAD + int.from_bytes(head[:8], "little")
-        if len(head) < _HEAD or end + _TAIL > len(data):
+        if len(head) < _HEAD or end + _TAIL > size:
             raise ValueError(
-                f"record {number} at byte {start}: the file ends within it, after {len(data)} "
+                f"record {number} at byte {start}: the file ends within it, after {size} "
                 "bytes: download it again"
             )
         yield start + _HEAD, end

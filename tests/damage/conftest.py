@@ -184,7 +184,7 @@ def as_parquet(rng: Random, path: Path) -> None:
 
 def as_records(rng: Random, data: bytes) -> bytes:
     """Damage records, or the bytes of one, framed anew with right checksums."""
-    frames = [data[start:end] for start, end in spans(np.frombuffer(data, np.uint8))]
+    frames = [data[start:end] for start, end in spans(data)]
     if rng.random() < 0.4:
         rows(rng, frames)
     else:
@@ -253,8 +253,11 @@ def as_tables(record: Path) -> None:
     """Put tables of Waymo's second release in the place of a record."""
     segment, name = read_record(record), record.stem[len("segment-") : -len("_with_camera_labels")]
     labels, lenses = segment.labels, list(segment.calibrations.items())
+    stamps_ns = np.unique(segment.stamps_ns)
     images = [
-        (t, camera, one) for t, all_ in segment.images.items() for camera, one in all_.items()
+        (t, camera, one)
+        for t, shown in zip(stamps_ns.tolist(), segment.images(stamps_ns), strict=True)
+        for camera, one in shown.items()
     ]
     box, lens = "[LiDARBoxComponent].", "[CameraCalibrationComponent]."
     sides = ("center.x", "center.y", "center.z", "size.x", "size.y", "size.z", "heading")

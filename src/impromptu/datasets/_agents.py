@@ -191,7 +191,7 @@ def _velocities(track: PoseTrack, lookback_ns: int) -> Floats:
     later = np.flatnonzero(first < rows)
     oldest_ns, before_ns = stamps_ns[first[later]], stamps_ns[later - 1]
     since_ns = np.clip(stamps_ns[later] - lookback_ns, oldest_ns, before_ns)
-    step_m = track.translations_m[later] - track.at(since_ns, track.bodies[later]).translations_m
+    step_m = track.translations_m[later] - track.positions_m(since_ns, track.bodies[later])
     velocity = np.full_like(track.translations_m, np.nan)
     velocity[later] = step_m / ((stamps_ns[later] - since_ns)[:, None] / 1e9)
     return velocity

@@ -36,11 +36,12 @@ class Boxes:
 
     def rows(self, order: Ints) -> "Boxes":
         """Return some rows in the order asked for."""
+        wanted = order.tolist()
         return Boxes(
             self.timestamps_ns[order],
-            [self.ids[row] for row in order],
-            [self.categories[row] for row in order],
-            [self.kinds[row] for row in order],
+            [self.ids[row] for row in wanted],
+            [self.categories[row] for row in wanted],
+            [self.kinds[row] for row in wanted],
             self.rotations[order],
             self.centers_m[order],
             self.sizes_m[order],
@@ -49,9 +50,15 @@ class Boxes:
 
     def order(self) -> tuple[Ints, Ints]:
         """Return the rows by track and then by stamp, and the track of each, numbered from 0."""
-        tracks = np.unique(np.array(self.ids, dtype=np.str_), return_inverse=True)[1]
+        tracks = numbered(self.ids)
         rows = np.lexsort([self.timestamps_ns, tracks])
         return rows, tracks[rows]
+
+
+def numbered(names: Sequence[str]) -> Ints:
+    """Return the number of each name among all names in alphabetical order."""
+    numbers = {name: number for number, name in enumerate(sorted(set(names)))}
+    return np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
 
 
 def distinct(boxes: Boxes, source: str, names: Sequence[str]) -> Boxes:

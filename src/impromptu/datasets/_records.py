@@ -58,14 +58,17 @@ class Records:
         Raises:
             LogError: One is absent, no numbers, or of another shape.
         """
-        return [
-            _array(f"{place}: {name}", value.get(name), shape)
-            for place, value in zip(self.places, self.values, strict=True)
-        ]
+        return [_plausible(array) for array in self._arrays(name, *shape)]
 
     def column(self, name: str, *shape: int) -> Floats:
         """Return the arrays of one shape as one, (rows, *shape)."""
-        return np.array(self.arrays(name, *shape)).reshape(-1, *shape)
+        return _plausible(np.array(self._arrays(name, *shape)).reshape(-1, *shape))
+
+    def _arrays(self, name: str, *shape: int | None) -> list[Floats]:
+        return [
+            _array(place, name, value.get(name), shape)
+            for place, value in zip(self.places, self.values, strict=True)
+        ]
 
     def texts(self, name: str) -> list[str]:
         """Return a text of every dictionary."""
@@ -92,7 +95,7 @@ class Records:
         return words
 
 
-def _array(place: str, value: object, shape: tuple[int | None, ...]) -> Floats:
+def _array(place: str, name: str, value: object, shape: tuple[int | None, ...]) -> Floats:
     try:
         array = np.asarray("none" if value is None else value, dtype=np.float64)
         # A list without rows does not tell how wide they would be.
@@ -103,8 +106,12 @@ def _array(place: str, value: object, shape: tuple[int | None, ...]) -> Floats:
     if not all(fits):
         size = " x ".join("n" if want is None else str(want) for want in shape)
         wanted = f"{size} numbers" if shape else "one number"
-        raise LogError(f"{place}: expected {wanted}, got {value!r:.60}")
-    # Nothing about a drive is so large that its square overflows.
+        raise LogError(f"{place}: {name}: expected {wanted}, got {value!r:.60}")
+    return array
+
+
+def _plausible(array: Floats) -> Floats:
+    """Nothing about a drive is so large that its square overflows."""
     return np.where(np.abs(array) < _HUGE, array, np.nan)
 
 

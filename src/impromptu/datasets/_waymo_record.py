@@ -20,8 +20,9 @@ from impromptu.datasets._waymo_segment import (
     pinhole,
     rigid,
 )
-from impromptu.datasets._wire import Messages
-from impromptu.tfrecord import mapped, spans
+from impromptu.datasets._wire import Messages, every, latest, read, skim
+from impromptu.poses import Poses
+from impromptu.tfrecord import FileContent, opened, spans
 
 _CONTEXT, _STAMP, _POSE, _IMAGES, _LASER_LABELS = 1, 2, 3, 4, 6
 _NAME, _CALIBRATIONS = 1, 2
@@ -30,133 +31,120 @@ _IMAGE_CAMERA, _JPEG, _IMAGE_POSE = 1, 2, 3
 _TRANSFORM = 1
 _LABEL_BOX, _LABEL_TYPE, _LABEL_ID, _LABEL_POINTS = 1, 3, 4, 7
 _LAST_US = 2**62 // 1000
-_BOX = {1: 0, 2: 1, 3: 2, 5: 3, 4: 4, 6: 5, 7: 6}
-"""Column of each field of a box; on the wire width comes before length."""
+_BOX = 1, 2, 3, 5, 4, 6, 7
+"""Fields of a box in the order of its columns; on the wire width comes before length."""
 
 
 def read_record(path: Path) -> Segment:
-    """Read all frames' stamps, poses and labels, and where their images lie.
+    """Read all frames' stamps, poses and labels; images are looked for when they are asked for.
 
     Raises:
         ValueError: The file is cut short, its framing is damaged, or a frame is no message.
     """
-    data = mapped(path)
-    messages, frames = Messages(data), np.array(list(spans(data)), dtype=np.int64).reshape(-1, 2)
-    whole = np.zeros(len(frames), dtype=np.int64)
-    stamps_us, poses, contexts = whole, np.zeros_like(frames), np.zeros_like(frames)
-    images, labels = [np.zeros((0, 3), np.int64)], [np.zeros((0, 3), np.int64)]
-    for column in messages.fields(frames):
-        stamp = column.of(_STAMP)
-        stamps_us[stamp.rows] = stamp.varints
-        for number, places in ((_POSE, poses), (_CONTEXT, contexts)):
-            part = column.of(number)
-            places[part.rows] = part.spans
-        for number, found in ((_IMAGES, images), (_LASER_LABELS, labels)):
-            part = column.of(number)
-            found.append(np.column_stack([part.rows, part.spans]))
+    with opened(path) as content:
+        frames = np.array(list(spans(content)), dtype=np.int64).reshape(-1, 2)
+        found = skim(content, frames)
+        stamp, pose, context = latest(found, len(frames), _STAMP, _POSE, _CONTEXT)
+        labels, images = every(found, _LASER_LABELS), every(found, _IMAGES)
+        stamps_ns = _stamps_ns(stamp.varints)
+        return Segment(
+            stamps_ns=stamps_ns,
+            world_SE3_ego=_poses(content, pose.spans),
+            labels=_labels(content, stamps_ns[labels.rows], labels.spans),
+            calibrations=_calibrations(content, context.spans[:1]),
+            images=partial(_images, path, stamps_ns[images.rows], images.spans),
+            name=_name(content, context.spans[:1]),
+        )
+
+
+def _stamps_ns(stamps_us: Ints) -> Ints:
     if (bad := np.flatnonzero((stamps_us <= 0) | (stamps_us > _LAST_US))).size:
         raise ValueError(
             f"record {bad[0] + 1}: a frame without a stamp; is this a perception record?"
         )
-    stamps_ns = stamps_us * 1000
-    return Segment(
-        stamps_ns=stamps_ns,
-        world_SE3_ego=rigid(messages.repeated(poses, _TRANSFORM, 16)),
-        labels=_labels(messages, stamps_ns, _by_frame(labels)),
-        calibrations=_calibrations(messages, contexts[:1]),
-        images=_images(messages, path, stamps_ns, _by_frame(images)),
-        name=_name(messages, contexts[:1]),
-    )
+    return stamps_us * 1000
 
 
-def _name(messages: Messages, contexts: Ints) -> str:
-    found = [column.of(_NAME).spans.tolist() for column in messages.fields(contexts)]
-    names = [messages.data[start:end].tobytes() for part in found for start, end in part]
+def _poses(content: FileContent, places: Ints) -> Poses:
+    """Read ``Transform`` messages; where a place is empty the pose is not valid."""
+    messages, places = read(content, places)
+    return rigid(_transforms(messages, places))
+
+
+def _transforms(messages: Messages, places: Ints) -> Floats:
+    """Return (n, 16) matrices, NaN where there are not 16 values."""
+    return messages.repeated(every(messages.fields(places), _TRANSFORM), len(places), 16)
+
+
+def _name(content: FileContent, contexts: Ints) -> str:
+    messages, contexts = read(content, contexts)
+    (name,) = latest(messages.fields(contexts), len(contexts), _NAME)
+    names = [messages.data[start:end] for start, end in name.spans.tolist()]
     return b"".join(names).decode("utf-8", "replace")
 
 
-def _by_frame(found: Sequence[Ints]) -> Ints:
-    """Return (m, 3) rows of frame, start and end, in the file's order."""
-    places: Ints = np.concatenate(found)
-    return places[np.argsort(places[:, 1], kind="stable")]
-
-
-def _calibrations(messages: Messages, contexts: Ints) -> Mapping[int, Calibration]:
+def _calibrations(content: FileContent, contexts: Ints) -> Mapping[int, Calibration]:
     """Read the cameras of the first context; one without four intrinsics is left out."""
-    found = [column.of(_CALIBRATIONS).spans for column in messages.fields(contexts)]
-    places = np.concatenate([np.zeros((0, 2), np.int64), *found])
-    numbers = np.zeros((len(places), 3), np.int64)
-    outer = np.zeros_like(places)
-    for column in messages.fields(places):
-        for place, number in enumerate((_CAMERA, _WIDTH, _HEIGHT)):
-            part = column.of(number)
-            numbers[part.rows, place] = part.varints
-        part = column.of(_EXTRINSIC)
-        outer[part.rows] = part.spans
-    inner = messages.repeated(places, _INTRINSIC, 4)
-    poses = camera_pose(messages.repeated(outer, _TRANSFORM, 16))
+    messages, contexts = read(content, contexts)
+    places = every(messages.fields(contexts), _CALIBRATIONS).spans
+    fields = list(messages.fields(places))
+    camera, width, height, extrinsic = latest(
+        fields, len(places), _CAMERA, _WIDTH, _HEIGHT, _EXTRINSIC
+    )
+    inner = messages.repeated(every(fields, _INTRINSIC), len(places), 4)
+    poses = camera_pose(_transforms(messages, extrinsic.spans))
+    numbers = np.column_stack([camera.varints, width.varints, height.varints])
     return {
-        camera: Calibration((width, height), pinhole(*inner[row]), poses[row])
-        for row, (camera, width, height) in enumerate(numbers.tolist())
+        name: Calibration((width_px, height_px), pinhole(*inner[row]), poses[row])
+        for row, (name, width_px, height_px) in enumerate(numbers.tolist())
         if np.isfinite(inner[row]).all()
     }
 
 
 def _images(
-    messages: Messages, path: Path, stamps_ns: Ints, places: Ints
-) -> Mapping[int, Mapping[int, Image]]:
-    """Find all images; of two of a camera and stamp the first counts."""
-    cameras = np.zeros(len(places), np.int64)
-    jpegs, poses = np.zeros((2, len(places), 2), np.int64)
-    for column in messages.fields(places[:, 1:]):
-        camera = column.of(_IMAGE_CAMERA)
-        cameras[camera.rows] = camera.varints
-        for number, found in ((_JPEG, jpegs), (_IMAGE_POSE, poses)):
-            part = column.of(number)
-            found[part.rows] = part.spans
-    taken = rigid(messages.repeated(poses, _TRANSFORM, 16))
-    images: dict[int, dict[int, Image]] = {}
-    keys = zip(stamps_ns[places[:, 0]].tolist(), cameras.tolist(), jpegs.tolist(), strict=True)
-    for row, (stamp_ns, camera, (start, end)) in enumerate(keys):
-        image = Image(end - start, partial(_content, path, start, end), taken[row])
-        images.setdefault(stamp_ns, {}).setdefault(camera, image)
-    return images
+    path: Path, stamps_ns: Ints, places: Ints, wanted_ns: Ints
+) -> Sequence[Mapping[int, Image]]:
+    """Find the images of each wanted stamp; of two of a camera and stamp the first counts."""
+    shown = np.isin(stamps_ns, wanted_ns)
+    stamps_ns, places = stamps_ns[shown], places[shown]
+    with opened(path) as content:
+        camera, jpeg, pose = latest(
+            skim(content, places), len(places), _IMAGE_CAMERA, _JPEG, _IMAGE_POSE
+        )
+        taken = _poses(content, pose.spans)
+    images: dict[int, dict[int, Image]] = {stamp: {} for stamp in wanted_ns.tolist()}
+    keys = zip(stamps_ns.tolist(), camera.varints.tolist(), jpeg.spans.tolist(), strict=True)
+    for row, (stamp_ns, name, (start, end)) in enumerate(keys):
+        image = Image(end - start, partial(_part, path, start, end), taken[row])
+        images[stamp_ns].setdefault(name, image)
+    return [images[stamp] for stamp in wanted_ns.tolist()]
 
 
-def _content(path: Path, start: int, end: int) -> bytes:
-    """Read part of a file; through the map it would come page by page."""
-    with path.open("rb", buffering=0) as file:
-        file.seek(start)
-        return file.read(end - start)
+def _part(path: Path, start: int, end: int) -> bytes:
+    with opened(path) as content:
+        return content[start:end]
 
 
-def _labels(messages: Messages, stamps_ns: Ints, places: Ints) -> Labels:
+def _labels(content: FileContent, stamps_ns: Ints, places: Ints) -> Labels:
     """Read the laser labels of all frames."""
-    types, points = np.zeros((2, len(places)), np.int64)
-    names, boxes = np.zeros((2, len(places), 2), np.int64)
-    for column in messages.fields(places[:, 1:]):
-        for number, values in ((_LABEL_TYPE, types), (_LABEL_POINTS, points)):
-            part = column.of(number)
-            values[part.rows] = part.varints
-        for number, found in ((_LABEL_ID, names), (_LABEL_BOX, boxes)):
-            part = column.of(number)
-            found[part.rows] = part.spans
-    data = messages.data
+    messages, places = read(content, places)
+    kind, points, name, box = latest(
+        messages.fields(places), len(places), _LABEL_TYPE, _LABEL_POINTS, _LABEL_ID, _LABEL_BOX
+    )
+    names = zip(name.starts.tolist(), name.ends.tolist(), strict=True)
     return Labels(
-        stamps_ns=stamps_ns[places[:, 0]],
-        ids=[data[start:end].tobytes().decode("utf-8", "replace") for start, end in names.tolist()],
-        types=types,
-        boxes=_boxes(messages, boxes),
-        points=points,
+        stamps_ns=stamps_ns,
+        ids=[messages.data[start:end].decode("utf-8", "replace") for start, end in names],
+        types=kind.varints,
+        boxes=_boxes(messages, box.spans),
+        points=points.varints,
     )
 
 
 def _boxes(messages: Messages, places: Ints) -> Floats:
     """Return (m, 7) boxes, NaN where a field is absent."""
-    boxes = np.full((len(places), 7), np.nan)
-    for column in messages.fields(places):
-        eight = column.ends - column.starts == 8
-        for number, place in _BOX.items():
-            if (mine := eight & (column.numbers == number)).any():
-                boxes[column.rows[mine], place] = messages.doubles(column.starts[mine])
+    boxes, fields = np.full((len(places), 7), np.nan), messages.fields(places)
+    for place, value in enumerate(latest(fields, len(places), *_BOX)):
+        rows = np.flatnonzero(value.ends - value.starts == 8)
+        boxes[rows, place] = messages.doubles(value.starts[rows])
     return boxes

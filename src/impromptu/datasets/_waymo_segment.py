@@ -68,7 +68,8 @@ class Segment:
         world_SE3_ego: (n,).
         labels: Of all frames.
         calibrations: By ``CameraName`` number.
-        images: Frame's stamp -> its images, if any, by ``CameraName`` number.
+        images: Finds the images of some frames by their stamps: those of each, if it has any, by
+            ``CameraName`` number.
         name: As the release calls it, whatever its file is called; empty where not told.
     """
 
@@ -76,7 +77,7 @@ class Segment:
     world_SE3_ego: Poses
     labels: Labels
     calibrations: Mapping[int, Calibration]
-    images: Mapping[int, Mapping[int, Image]]
+    images: Callable[[Ints], Sequence[Mapping[int, Image]]]
     name: str = ""
 
 

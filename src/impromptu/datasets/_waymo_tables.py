@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow
 from pyarrow import ArrowException, parquet
 
-from impromptu.arrays import Floats
+from impromptu.arrays import Floats, Ints
 from impromptu.datasets import LogError
 from impromptu.datasets._waymo_segment import (
     Calibration,
@@ -59,7 +59,7 @@ def read_tables(poses: Path) -> Segment:
         world_SE3_ego=rigid(_transforms(frames[_POSE])),
         labels=_labels(_beside(poses, _BOXES)),
         calibrations=_calibrations(_beside(poses, _CALIBRATIONS)),
-        images=_images(_beside(poses, _IMAGES)),
+        images=partial(_images, _beside(poses, _IMAGES)),
     )
 
 
@@ -138,11 +138,11 @@ def _calibrations(path: Path) -> Mapping[int, Calibration]:
     }
 
 
-def _images(path: Path) -> Mapping[int, Mapping[int, Image]]:
-    """Find all images; one row group of them is in memory at a time."""
+def _images(path: Path, wanted_ns: Ints) -> Sequence[Mapping[int, Image]]:
+    """Find the images of each wanted stamp; one row group of them is in memory at a time."""
     keys = _columns(path, {_STAMP: _WHOLE, _CAMERA: _WHOLE, _IMAGE_POSE: _MATRIX})
     if not keys[_CAMERA]:
-        return {}
+        return [{} for _ in wanted_ns]
     table = parquet.read_metadata(path)
     sizes = [table.row_group(group).num_rows for group in range(table.num_row_groups)]
     group_of = [(group, row) for group, size in enumerate(sizes) for row in range(size)]
@@ -152,7 +152,7 @@ def _images(path: Path) -> Mapping[int, Mapping[int, Image]]:
     for row, stamp_ns in enumerate(_stamps(keys).tolist()):
         image = Image(None, partial(_content, read, *group_of[row]), taken[row])
         images.setdefault(stamp_ns, {}).setdefault(keys[_CAMERA][row], image)
-    return images
+    return [images.get(stamp_ns, {}) for stamp_ns in wanted_ns.tolist()]
 
 
 def _jpegs(path: Path, group: int) -> Any:

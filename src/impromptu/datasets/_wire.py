@@ -4,119 +4,218 @@ Each field is a tag (its number and wire type) and a value; fields come in any o
 not known are passed over (https://protobuf.dev/programming-guides/encoding).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from impromptu.arrays import Floats, Ints
-from impromptu.tfrecord import Bytes
+from impromptu.tfrecord import Bytes, FileContent
 
-_VARINT, _BYTES = 0, 2
+_BYTES = 2
 _LONGEST = 10
 """Bytes of a varint."""
-_SIZES = np.array([-1, 8, -1, -1, -1, 4, -1, -1])
-"""Bytes of each wire type that is of one size; others end before they begin."""
+_HEAD = 2 * _LONGEST
+"""Bytes of a tag and of the varint after it, at most."""
+_SIZES = np.array([0, 8, 0, -1, -1, 4, -1, -1])
+"""Bytes of each wire type; 0 where a varint tells, -1 where there is no such type."""
+_BLOCK, _GROWTH = 512, 8
+"""Bytes that are read at once where a message is walked, and how fast they become more."""
+_NEAR = 16_384
+"""Passing over so many bytes takes longer than reading them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Columns:
-    """The next field of each of some messages.
+class Column:
+    """One field of some messages.
 
     Attributes:
+        number: The field's.
         rows: (n,) which messages.
-        numbers: (n,) field numbers.
-        varints: (n,) values of varint fields.
+        varints: (n,) values of varint fields; elsewhere they mean nothing.
         starts, ends: (n,) where values lie.
     """
 
+    number: int
     rows: Ints
-    numbers: Ints
     varints: Ints
     starts: Ints
     ends: Ints
+
+    def __getitem__(self, order: Any) -> "Column":
+        """Return that of some of the messages, by any numpy index."""
+        return Column(
+            self.number, self.rows[order], self.varints[order], self.starts[order], self.ends[order]
+        )
 
     @property
     def spans(self) -> Ints:
         """(n, 2) starts and ends."""
         return np.column_stack([self.starts, self.ends])
 
-    def of(self, number: int) -> "Columns":
-        """Return the fields of one number."""
-        mine = self.numbers == number
-        return Columns(
-            self.rows[mine],
-            self.numbers[mine],
-            self.varints[mine],
-            self.starts[mine],
-            self.ends[mine],
-        )
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Messages:
-    """Bytes, at least one, in which many messages lie.
+    """Bytes in memory in which many messages lie.
 
     Attributes:
-        data: (bytes,) a file's, for one; values that are not asked for are not looked at.
+        data: At least one byte.
+        origins: (k, 2) where each part of it begins, and where that was in the file.
     """
 
-    data: Bytes
+    data: bytes
+    origins: Ints = field(default_factory=lambda: np.zeros((1, 2), np.int64))
+    _bytes: Bytes = field(init=False, repr=False)
 
-    def fields(self, places: Ints) -> Iterator[Columns]:
-        """Yield the first field of each message at (n, 2) places, then the second, and so on.
+    def __post_init__(self) -> None:
+        """View the bytes as numbers."""
+        object.__setattr__(self, "_bytes", np.frombuffer(self.data, np.uint8))
+
+    def fields(self, places: Ints, beyond: Ints | int = 0) -> Iterator[Column]:
+        """Yield the first fields of messages at (n, 2) places, then the second ones, and so on.
+
+        Args:
+            places: Where each begins and ends.
+            beyond: (n,) by how many bytes each goes on after its place. The walk ends with the
+                first field that leaves the place, or where the head of the next one may do so.
 
         Raises:
             ValueError: The bytes are not messages; the text names the byte.
         """
-        starts, ends = places.T
-        rows = np.flatnonzero(starts < ends)
-        at = starts[rows]
+        starts, stops = places.T
+        ends = stops + beyond
+        stops = np.where(ends > stops, stops - _HEAD + 1, stops)
+        rows = np.flatnonzero(starts < stops)
+        at, stops, ends = starts[rows], stops[rows], ends[rows]
         while rows.size:
-            tags, body = self._varints(at)
-            varints, after = self._varints(body)
+            tags, first = self._varints(at)
             wires = tags & 7
-            delimited = wires == _BYTES
-            first = np.where(delimited, after, body)
-            last = np.where(delimited, after + varints, body + _SIZES[wires])
-            last = np.where(wires == _VARINT, after, last)
-            if (wrong := (last < first) | (last > ends[rows])).any():
-                place = int(at[wrong.argmax()])
+            delimited, sized = wires == _BYTES, _SIZES.take(wires)
+            if (led := sized == 0).any():
+                varints, after = self._varints(first)
+                last = np.where(led, after + delimited * varints, first + sized)
+                first = np.where(delimited, after, first)
+            else:
+                varints, last = tags, first + sized
+            if (wrong := (last < first) | (last > ends)).any():
+                place = self._origin(int(at[wrong.argmax()]))
                 raise ValueError(f"byte {place}: not a protobuf field of its message")
-            yield Columns(rows, tags >> 3, varints, first, last)
-            going = last < ends[rows]
-            rows, at = rows[going], last[going]
+            for number, mine in _groups(tags >> 3):
+                yield Column(number, rows[mine], varints[mine], first[mine], last[mine])
+            at = last
+            if not (going := last < stops).all():
+                rows, at, stops, ends = rows[going], at[going], stops[going], ends[going]
+
+    def _origin(self, place: int) -> int:
+        """Tell where in the file a byte is."""
+        part = np.searchsorted(self.origins[:, 0], place, side="right") - 1
+        here, there = self.origins[part].tolist()
+        return int(place - here + there)
 
     def _varints(self, at: Ints) -> tuple[Ints, Ints]:
         """Return (n,) varints, and where the next values begin; garbage where one has no end."""
-        byte = self.data[np.minimum(at, len(self.data) - 1)].astype(np.int64)
-        values, after = byte & 0x7F, at + 1
-        going = np.flatnonzero(byte >= 0x80)
+        byte = self._bytes.take(at, mode="clip").astype(np.int64)
+        values, after, more = byte & 0x7F, at + 1, byte >> 7
         for place in range(1, _LONGEST):
-            if not going.size:
+            if not more.any():
                 break
-            byte = self.data[np.minimum(after[going], len(self.data) - 1)].astype(np.int64)
-            values[going] |= (byte & 0x7F) << 7 * place
-            after[going] += 1
-            going = going[byte >= 0x80]
+            byte = self._bytes.take(after, mode="clip") * more
+            values |= (byte & 0x7F) << 7 * place
+            after += more
+            more = byte >> 7
         return values, after
 
     def doubles(self, starts: Ints) -> Floats:
         """Return the float64 values that begin at some places."""
-        values: Floats = self.data[starts[:, None] + np.arange(8)].view("<f8")[:, 0]
+        # As if one began at every byte.
+        values: Floats = np.ndarray(max(0, len(self.data) - 7), "<f8", self.data, 0, 1)[starts]
         return values
 
-    def repeated(self, places: Ints, number: int, count: int) -> Floats:
-        """Return a repeated double, packed or not, of messages at (n, 2) places.
+    def repeated(self, column: Column, rows: int, count: int) -> Floats:
+        """Return a repeated double, packed or not, of messages numbered below ``rows``.
 
-        The result is (n, count): values beyond it are passed over, those not there are NaN.
+        The result is (rows, count): values beyond it are passed over, those not there are NaN.
         """
-        values, known = np.full((len(places), count), np.nan), np.zeros(len(places), np.int64)
-        for column in self.fields(places):
-            mine = column.of(number)
-            for place in range(int((mine.ends - mine.starts).max(initial=0)) // 8):
-                there = (place < (mine.ends - mine.starts) // 8) & (known[mine.rows] < count)
-                rows = mine.rows[there]
-                values[rows, known[rows]] = self.doubles(mine.starts[there] + 8 * place)
-                known[rows] += 1
+        counts = (column.ends - column.starts) // 8
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        starts, of = np.repeat(column.starts, counts) + 8 * within, np.repeat(column.rows, counts)
+        order = np.lexsort([starts, of])
+        starts, of = starts[order], of[order]
+        place = np.arange(len(of)) - np.searchsorted(of, of)
+        values, there = np.full((rows, count), np.nan), place < count
+        values[of[there], place[there]] = self.doubles(starts[there])
         return values
+
+
+def read(content: FileContent, places: Ints) -> tuple[Messages, Ints]:
+    """Read (n, 2) places that do not overlap; return where each is now.
+
+    What lies between near ones is read as well.
+    """
+    order = np.argsort(places[:, 0], kind="stable")
+    starts, ends = places[order].T
+    first = np.flatnonzero(np.append(True, starts[1:] - ends[:-1] > _NEAR)[: len(order)])
+    counts = np.diff(first, append=len(order))
+    froms, sizes = starts[first], ends[first + counts - 1] - starts[first]
+    here = np.cumsum(sizes) - sizes
+    moved = np.empty_like(places)
+    moved[order] = places[order] + np.repeat(here - froms, counts)[:, None]
+    data = content.parts(froms, sizes)
+    return Messages(data or b"-", np.column_stack([here, froms])), moved
+
+
+def skim(content: FileContent, places: Ints) -> list[Column]:
+    """Return the fields of messages at (n, 2) places; what lies in long ones is not read.
+
+    Raises:
+        ValueError: The bytes are not messages; the text names the byte.
+    """
+    found, at, ends = list[Column](), places[:, 0].copy(), places[:, 1]
+    ahead = np.full(len(at), _BLOCK)
+    while (rows := np.flatnonzero(at < ends)).size:
+        starts, stops = at[rows], np.minimum(at[rows] + ahead[rows], ends[rows])
+        messages, blocks = read(content, np.column_stack([starts, stops]))
+        moved = starts - blocks[:, 0]
+        for c in messages.fields(blocks, ends[rows] - stops):
+            back = moved[c.rows]
+            here = Column(c.number, rows[c.rows], c.varints, c.starts + back, c.ends + back)
+            at[here.rows] = here.ends
+            found.append(here)
+        # Where fields are short there are more of them, and a longer block saves some reads.
+        ahead[rows] = np.where(at[rows] - stops > _NEAR, _BLOCK, _GROWTH * ahead[rows])
+    return found
+
+
+def every(fields: Iterable[Column], number: int) -> Column:
+    """Return all fields of one number, in the order of the file."""
+    columns = [_absent(number, 0), *(column for column in fields if column.number == number)]
+    lists = zip(*((c.rows, c.varints, c.starts, c.ends) for c in columns), strict=True)
+    joined = Column(number, *map(np.concatenate, lists))
+    return joined[np.argsort(joined.starts, kind="stable")]
+
+
+def latest(fields: Iterable[Column], count: int, *numbers: int) -> list[Column]:
+    """Return the fields of some numbers, a row for each of so many messages.
+
+    Of several in a message the last counts, as is the rule; where there is none all is zero.
+    """
+    found = {number: _absent(number, count) for number in numbers}
+    for column in fields:
+        if known := found.get(column.number):
+            known.varints[column.rows] = column.varints
+            known.starts[column.rows], known.ends[column.rows] = column.starts, column.ends
+    return list(found.values())
+
+
+def _absent(number: int, count: int) -> Column:
+    return Column(number, np.arange(count), *np.zeros((3, count), np.int64))
+
+
+def _groups(numbers: Ints) -> Iterator[tuple[int, Any]]:
+    """Yield each number and where it is; that there is only one is the rule."""
+    if (numbers == numbers[0]).all():
+        yield int(numbers[0]), slice(None)
+        return
+    for number in np.unique(numbers).tolist():
+        yield number, np.flatnonzero(numbers == number)

@@ -228,21 +228,22 @@ def _cameras(
     for name, view in CAMERAS.items():
         stamps_ns = images[name] if len(images[name]) else presents_ns
         taken_ns = _latest(stamps_ns, presents_ns, IMAGE_AGE_NS)
-        now_SE3_then = track.at(taken_ns).seen_from(present)
+        lens, folder = calibration.get(name), log / "sensors" / "cameras" / name
+        now_SE3_camera = track.at(taken_ns).seen_from(present)
+        if lens is not None:
+            now_SE3_camera @= lens.ego_SE3_camera
         for index in np.flatnonzero(taken_ns != NEVER_NS).tolist():
-            image = log / "sensors" / "cameras" / name / f"{taken_ns[index]}.jpg"
-            camera = _camera(view, image, now_SE3_then[index], calibration.get(name))
-            found[index].append(camera)
+            image = folder / f"{taken_ns[index]}.jpg"
+            found[index].append(_camera(view, image, now_SE3_camera[index], lens))
     return [tuple(cameras) for cameras in found]
 
 
-def _camera(view: str, image: Path, now_SE3_then: Poses, calibration: Calibration | None) -> Camera:
-    if calibration is None:
+def _camera(view: str, image: Path, now_SE3_camera: Poses, lens: Calibration | None) -> Camera:
+    if lens is None:
         return Camera(view, image)
-    now_SE3_camera = now_SE3_then @ calibration.ego_SE3_camera
     if not now_SE3_camera.valid:
-        return Camera(view, image, calibration.size_px)
-    return Camera(view, image, calibration.size_px, calibration.intrinsics_px, now_SE3_camera.se3())
+        return Camera(view, image, lens.size_px)
+    return Camera(view, image, lens.size_px, lens.intrinsics_px, now_SE3_camera.se3())
 
 
 DATASET = Dataset(

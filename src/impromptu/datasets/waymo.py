@@ -18,8 +18,9 @@ from impromptu.arrays import Bools, Floats, Ints
 from impromptu.clip import Camera, Clip, Kind, PackedImage
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
-from impromptu.datasets._boxes import Boxes
+from impromptu.datasets._boxes import Boxes, numbered
 from impromptu.datasets._drive import Drive
+from impromptu.datasets._images import extracted
 from impromptu.datasets._waymo_record import read_record
 from impromptu.datasets._waymo_segment import FARTHEST_M, Calibration, Image, Labels, Segment
 from impromptu.datasets._waymo_tables import POSES, read_tables, table_inputs
@@ -112,16 +113,14 @@ def _clips(log: Log, segment: Segment, track: PoseTrack) -> Iterator[Clip | Drop
     presents_ns, found = _nearest(stamps_ns, wanted_ns)
     ego = windows(track, presents_ns)
     boxes, faulty_ns = _boxes(segment.labels, track)
-    extract_dir = log.extract_dir or log.root.parent
-    folder = extract_dir / "waymo_extracted" / log.split / log.id / "images"
-    images = [segment.images.get(stamp, {}) for stamp in presents_ns.tolist()]
+    images = _images(log, segment, presents_ns)
     drive = Drive(
         dataset="waymo",
         log=log,
         presents_ns=presents_ns,
         ego=ego,
         cameras=[
-            _cameras(folder, stamp, images[row], segment.calibrations, ego.present[row])
+            _cameras(log, stamp, images[row], segment.calibrations, ego.present[row])
             for row, stamp in enumerate(presents_ns.tolist())
         ],
         around=_around(boxes, segment.labels, presents_ns, ego.present),
@@ -136,6 +135,13 @@ def _clips(log: Log, segment: Segment, track: PoseTrack) -> Iterator[Clip | Drop
             yield Dropped(name, "bad_box")
         else:
             yield drive.clip(row, name)
+
+
+def _images(log: Log, segment: Segment, presents_ns: Ints) -> Sequence[Mapping[int, Image]]:
+    try:
+        return segment.images(presents_ns)
+    except ValueError as error:
+        raise LogError(f"{log.source}: {error}") from error
 
 
 def _nearest(stamps_ns: Ints, times_ns: Ints) -> tuple[Ints, Bools]:
@@ -170,11 +176,10 @@ def _boxes(labels: Labels, track: PoseTrack) -> tuple[Boxes, set[int]]:
 
 def _first_of_track(labels: Labels) -> Bools:
     """Tell which boxes have a track's name, and are the first of that track in their frame."""
-    names, tracks = np.unique(np.array(labels.ids, dtype=np.str_), return_inverse=True)
-    pairs = np.column_stack([labels.stamps_ns, tracks])
-    first = np.zeros(len(pairs), dtype=bool)
-    first[np.unique(pairs, axis=0, return_index=True)[1]] = True
-    named: Bools = first & (names != "")[tracks] if len(names) else first
+    named = np.array([name != "" for name in labels.ids], dtype=np.bool_)
+    pairs = np.column_stack([labels.stamps_ns, numbered(labels.ids)])
+    again = (np.diff(pairs[order := np.lexsort(pairs.T)], axis=0) == 0).all(axis=1)
+    named[order[1:][again]] = False
     return named
 
 
@@ -199,7 +204,7 @@ def _around(boxes: Boxes, labels: Labels, presents_ns: Ints, present: Poses) -> 
 
 
 def _cameras(
-    folder: Path,
+    log: Log,
     stamp_ns: int,
     images: Mapping[int, Image],
     calibrations: Mapping[int, Calibration],
@@ -210,13 +215,9 @@ def _cameras(
     What can be told without images still can be, in a copy without them.
     """
     return tuple(
-        _camera(view, _jpeg(folder, view, stamp_ns), images.get(c), calibrations.get(c), present)
+        _camera(view, extracted(log, view, stamp_ns), images.get(c), calibrations.get(c), present)
         for c, view in CAMERAS.items()
     )
-
-
-def _jpeg(folder: Path, view: str, stamp_ns: int) -> Path:
-    return folder / f"camera_{view.replace(' ', '_')}" / f"{stamp_ns // 1000}.jpg"
 
 
 def _camera(
