@@ -150,7 +150,7 @@ def test_a_disk_that_fills_up_at_merging_is_told_and_the_next_run_goes_on(
     assert line.startswith(f"error: {out}/kitti/")
     assert line.endswith(".json: no space left on device")
     assert not list(out.glob("kitti/*.json")), "no half file under a file's name"
-    parts = {path: path.stat().st_mtime_ns for path in (out / ".work/parts").iterdir()}
+    parts = {path: path.stat().st_mtime_ns for path in (out / ".work/parts").glob("*.part")}
     assert len(parts) == 2, "the finished logs stay"
     generate(raw, out)
     assert content(out) == content(tmp_path / "whole")
