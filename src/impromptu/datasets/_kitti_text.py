@@ -114,9 +114,8 @@ def _motion(path: Path, found: _Fields, key: str, columns: int) -> SE3:
     """Return a rigid motion; three columns are a rotation alone."""
     rows = _matrix(path, found, key, columns)
     turn, moved_m = rows[:, :3], rows[:, 3] if columns == 4 else np.zeros(3)
-    with np.errstate(over="ignore", invalid="ignore"):
-        # A rotation's transpose undoes it, and it does not mirror.
-        undone = np.abs(turn @ turn.T - np.eye(3)).max() < _UNIT_TOLERANCE
+    # A rotation's transpose undoes it, and it does not mirror.
+    undone = np.abs(turn @ turn.T - np.eye(3)).max() < _UNIT_TOLERANCE
     if not (undone and np.linalg.det(turn) > 0):
         raise LogError(
             f"{path}:{found[key][0]}: {key} holds no rotation, but {turn.ravel().tolist()}: "
