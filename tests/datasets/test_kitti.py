@@ -274,9 +274,10 @@ Spoil = Callable[[str], str]
             r"0000.txt:2: P2 is no projection",
         ),
         (CALIB, lambda text: text.replace("P2: 700", "P2: -700"), "2: P2 is no projection"),
+        (CALIB, lambda text: text.replace("P2: 700", "P2: 1e308"), "2: P2 holds 1e.308; expected"),
         (CALIB, lambda text: text.replace("R_rect 1", "R_rect 0"), "3: R_rect holds no rotation"),
         (CALIB, lambda text: text.replace("R_rect 1", "R_rect -1"), "3: R_rect holds no rotation"),
-        (CALIB, lambda text: text.replace("velo 1 0", "velo 1e200 0"), "5: Tr_imu_velo holds no"),
+        (CALIB, lambda text: text.replace("velo 1 0", "velo 1e200 0"), "5: Tr_imu_velo holds 1e"),
         (LABELS, lambda text: text.replace("1.5 2 4", "0 2 4"), r"txt:1: column 11 is 0.0; exp"),
         (
             LABELS,

@@ -10,6 +10,7 @@ import numpy as np
 from impromptu.arrays import Floats
 from impromptu.datasets import LogError
 from impromptu.geometry import SE3
+from impromptu.poses import MAX_POSITION_M
 
 _UNIT_TOLERANCE = 0.01
 
@@ -89,7 +90,13 @@ def _matrix(path: Path, found: _Fields, key: str, columns: int) -> Floats:
     row, fields = found.get(key, (len(found) + 1, []))
     if len(fields) != 3 * columns:
         raise LogError(f"{path}:{row}: expected {key} and {3 * columns} numbers, got {len(fields)}")
-    return np.array(numbers(path, row, fields, 2)).reshape(3, columns)
+    values = np.array(numbers(path, row, fields, 2)).reshape(3, columns)
+    if (largest := np.abs(values).max()) >= MAX_POSITION_M:
+        raise LogError(
+            f"{path}:{row}: {key} holds {largest}; expected numbers below {MAX_POSITION_M:g}: "
+            "unpack it again"
+        )
+    return values
 
 
 def _projection(path: Path, found: _Fields) -> Floats:
@@ -107,9 +114,8 @@ def _motion(path: Path, found: _Fields, key: str, columns: int) -> SE3:
     """Return a rigid motion; three columns are a rotation alone."""
     rows = _matrix(path, found, key, columns)
     turn, moved_m = rows[:, :3], rows[:, 3] if columns == 4 else np.zeros(3)
-    with np.errstate(over="ignore", invalid="ignore"):
-        # A rotation's transpose undoes it, and it does not mirror.
-        undone = np.abs(turn @ turn.T - np.eye(3)).max() < _UNIT_TOLERANCE
+    # A rotation's transpose undoes it, and it does not mirror.
+    undone = np.abs(turn @ turn.T - np.eye(3)).max() < _UNIT_TOLERANCE
     if not (undone and np.linalg.det(turn) > 0):
         raise LogError(
             f"{path}:{found[key][0]}: {key} holds no rotation, but {turn.ravel().tolist()}: "
