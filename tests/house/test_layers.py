@@ -16,6 +16,7 @@ LAYERS = (
     ("wording",),
     ("datasets", "questions", "metrics", "miniature"),
     ("answer_files", "engines", "mining", "part", "prompts_page", "registry", "tiny_model"),
+    ("ego_training",),
     ("manifest",),
     ("generation", "inference", "evaluation", "released_protocol"),
     ("pictures", "report"),
