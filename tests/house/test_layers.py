@@ -20,6 +20,7 @@ LAYERS = (
     ("manifest",),
     ("generation", "inference", "evaluation", "released_protocol"),
     ("pictures", "report"),
+    ("contestants",),
     ("pipeline",),
     ("cli", "__main__"),
 )

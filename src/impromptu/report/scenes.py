@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -27,12 +27,16 @@ class Run:
         about: One sentence that says what it is.
         results: What ``evaluation.Evaluation.to_json`` returns, one for each file of samples.
         predictions: Answers by sample id.
+        role: ``truth`` repeats the true answers; a ``baseline`` is what a ``model`` has to beat.
+        pictured: Whether its paths are drawn; such runs come first, and are not many.
     """
 
     name: str
     about: str
     results: Sequence[Mapping[str, Any]]
     predictions: Mapping[str, str]
+    role: Literal["model", "baseline", "truth"] = "model"
+    pictured: bool = True
 
 
 @dataclass(frozen=True, slots=True)
