@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from impromptu import ego_training
 from impromptu.engines import Settings
 from impromptu.files import read_json
 from impromptu.registry import REGISTRY, load_samples
+from impromptu.report import Role
 
 Fit = Callable[[Path, str, Path], Path]
 """(folder of samples, training file's name, folder to write into) -> what the engine opens."""
@@ -30,7 +30,7 @@ class Contestant:
     settings: Settings
     tasks: Sequence[str]
     batch: int = 64
-    role: Literal["model", "baseline", "truth"] = "baseline"
+    role: Role = "baseline"
     pictured: bool = False
     fit: Fit | None = None
 

@@ -39,7 +39,8 @@ class Motion:
 
     def moved_m(self, t_s: Floats) -> Floats:
         """Return the (k, 2) way gone at (k,) times: the integral of velocity, by Gauss's rule."""
-        stops_s = self.speed_mps / max(-self.acceleration_mps2, 1e-9)
+        braking_mps2 = -self.acceleration_mps2
+        stops_s = self.speed_mps / braking_mps2 if braking_mps2 > 0 else np.inf
         moving_s = np.minimum(t_s, stops_s)[:, None]
         at_s = moving_s * (_NODES + 1) / 2
         speed_mps = self.speed_mps + self.acceleration_mps2 * at_s
@@ -80,7 +81,9 @@ def _of_steps(told: Told, velocity_mps: Floats) -> Motion:
     steps_s = np.diff(told.t_s)[-2:]
     before, last = (_polar(step) for step in np.diff(told.xy_m, axis=0)[-2:] / steps_s[:, None])
     apart_s = steps_s.mean()
-    turn_radps = float(wrap_rad(last[1] - before[1])) / apart_s
+    turned_rad = float(wrap_rad(last[1] - before[1]))
+    # More than a quarter circle in a step is no turn: the car has begun to reverse, or the reverse.
+    turn_radps = turned_rad / apart_s if abs(turned_rad) < np.pi / 2 else 0.0
     along_mps2 = (last[0] - before[0]) / apart_s
     if np.isnan(told.velocity_mps[-1, 0]):
         # A step has the speed and course of its middle, and its chord is shorter than its arc.

@@ -14,10 +14,10 @@ from impromptu.files import atomic_writer
 from impromptu.questions import Question
 from impromptu.report import text
 from impromptu.report.losses import losses
-from impromptu.report.scenes import Run, Scene, View, choose, view, wide_picture
+from impromptu.report.scenes import Role, Run, Scene, View, choose, view, wide_picture
 from impromptu.report.tables import tables
 
-__all__ = ["Run", "Scene", "choose", "write"]
+__all__ = ["Role", "Run", "Scene", "choose", "write"]
 
 
 def write(

@@ -14,6 +14,8 @@ from impromptu.pictures import Paths
 from impromptu.preset import STRICT
 from impromptu.questions import AnswerError, Question
 
+Role = Literal["model", "baseline", "truth"]
+
 _VIEW = 0.5
 """Metres to the side, for each metre ahead, that about every front camera sees (27 degrees)."""
 
@@ -35,7 +37,7 @@ class Run:
     about: str
     results: Sequence[Mapping[str, Any]]
     predictions: Mapping[str, str]
-    role: Literal["model", "baseline", "truth"] = "model"
+    role: Role = "model"
     pictured: bool = True
 
 
