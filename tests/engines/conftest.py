@@ -29,7 +29,9 @@ def make_sample() -> Callable[..., Sample]:
     ) -> Sample:
         past = Trajectory(0.5 * np.arange(1 - len(xy_m), 1), xy_m)
         told = tuple(
-            None if row is None else EgoStatus(np.array(row[:2]), np.array(row[2:4]), *row[4:])
+            None
+            if row is None
+            else EgoStatus(np.array(row[:2]), np.array(row[2:4]), row[4] if row[4:] else None)
             for row in statuses
         )
         prompt = question.prompt(Observation((), past, told), WORDING)

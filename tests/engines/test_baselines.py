@@ -94,17 +94,13 @@ def test_the_answer_is_not_looked_at(
         ("stationary", 9, "STOP"),
     ],
 )
-def test_a_plan_is_the_words_for_the_path(
-    ask: Ask, name: str, speed_mps: int, speed: str
-) -> None:
+def test_a_plan_is_the_words_for_the_path(ask: Ask, name: str, speed_mps: int, speed: str) -> None:
     prompt = f"It drives at {speed_mps} m/s. The navigation command is: turn left."
     answer = ask(_engine(name), prompt, "a/0/q6")
     assert meta_action.read(answer.text) == MetaAction(speed, "STRAIGHT")  # type: ignore[arg-type]
 
 
-def test_a_car_that_stays_stays_at_the_origin(
-    make_sample: Callable[..., Sample], ask: Ask
-) -> None:
+def test_a_car_that_stays_stays_at_the_origin(make_sample: Callable[..., Sample], ask: Ask) -> None:
     sample = make_sample(PLANNING, np.array([[-2.0, 0.5], [0, 0]]), [[4, 0, 1, 1], [5, 0, 1, 1]])
     path_m = PLANNING.read(ask(_engine("stationary"), sample).text).xy_m
     np.testing.assert_array_equal(path_m, np.zeros((6, 2)))

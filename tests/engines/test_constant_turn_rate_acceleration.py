@@ -23,7 +23,8 @@ T_S = 0.5 * np.arange(1, 11)
 def _arc_m(speed_mps: float, turn_radps: float, t_s: Floats) -> Floats:
     """Places on a circle that passes the origin along x at 0 s."""
     angle = turn_radps * t_s
-    return speed_mps / turn_radps * np.stack([np.sin(angle), 1 - np.cos(angle)], axis=-1)
+    radius_m = speed_mps / turn_radps
+    return np.stack([radius_m * np.sin(angle), radius_m * (1 - np.cos(angle))], axis=-1)
 
 
 @pytest.mark.parametrize("question", [Q7, PLANNING], ids=["q7", "planning"])

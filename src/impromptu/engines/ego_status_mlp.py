@@ -6,6 +6,7 @@ not do better than this, it does not do by looking.
 
 import zipfile
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def load(folder: Path) -> EgoMlp:
         )
     config = read_json(folder / CONFIG)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return _checked(config, arrays)
     except (zipfile.BadZipFile, EOFError, AttributeError, KeyError, TypeError, ValueError) as error:

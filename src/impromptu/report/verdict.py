@@ -77,10 +77,10 @@ def verdict(
     sign = 1.0 if higher_is_better else -1.0
     scored = [(sign * one.value, one) for one in baselines if one.value is not None]
     if model.value is None:
-        return f"{model.run} has no {figure}, so it beats nothing."
+        return f"{model.run} has no figure for {figure}, so it beats nothing."
     if not scored:
         return (
-            f"No baseline has a {figure} here, so nothing tells what {model.run} adds to the "
+            f"No baseline has a figure for {figure}, so nothing tells what {model.run} adds to the "
             "numbers in the prompt."
         )
     best_value, best = max(scored, key=lambda pair: pair[0])
