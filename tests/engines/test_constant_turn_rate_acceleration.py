@@ -10,7 +10,9 @@ from scipy.integrate import solve_ivp
 
 from impromptu.arrays import Floats
 from impromptu.conversation import Sample
-from impromptu.engines.constant_turn_rate_acceleration import ENGINE, Motion
+from impromptu.engines._asked import Asked
+from impromptu.engines._told import Told
+from impromptu.engines.constant_turn_rate_acceleration import ENGINE, Motion, path_m
 from impromptu.questions import Question
 from impromptu.questions.nuscenes_planning import QUESTION as PLANNING
 from impromptu.questions.trajectory import QUESTION as Q7
@@ -35,8 +37,8 @@ def test_an_arc_with_its_status_told_goes_on_exactly(
     past_m = _arc_m(8, turn_radps, 0.5 * np.arange(-3, 1))
     status = [8, 0, 0, 8 * turn_radps]
     answer = ask(ENGINE, make_sample(question, past_m, [status] * 4))
-    path_m = question.read(answer.text).xy_m
-    np.testing.assert_allclose(path_m, _arc_m(8, turn_radps, T_S[: len(path_m)]), atol=0.0051)
+    ahead_m = question.read(answer.text).xy_m
+    np.testing.assert_allclose(ahead_m, _arc_m(8, turn_radps, T_S[: len(ahead_m)]), atol=0.0051)
 
 
 @pytest.mark.parametrize("turn_radps", [0.2, -0.35])
@@ -48,6 +50,47 @@ def test_an_arc_of_positions_alone_goes_on_up_to_their_rounding(
     # Three places off by up to 5 mm, 4 m apart, turn a course by up to 0.01 rad/s.
     off_m = np.abs(Q7.read(answer.text).xy_m - _arc_m(8, turn_radps, T_S))
     assert (off_m <= 0.01 + 0.01 * 8 * T_S[:, None] ** 2 / 2 + 0.02 * 8 * T_S[:, None] / 4).all()
+
+
+def _exactly(velocity_mps: Floats, acceleration_mps2: Floats, past_m: Floats) -> Floats:
+    """Answer unrounded numbers, (2,), (2,) and (n, 2)."""
+    t_s, unknown = 0.5 * np.arange(1 - len(past_m), 1), np.full((len(past_m), 2), np.nan)
+    told = Told(
+        t_s,
+        past_m,
+        np.vstack([unknown[1:], velocity_mps]),
+        np.vstack([unknown[1:], acceleration_mps2]),
+        unknown[:, 0],
+    )
+    now_mps = told.now_mps()
+    assert now_mps is not None
+    return path_m(Asked(Q7, told, now_mps, np.zeros(3)))
+
+
+@pytest.mark.parametrize("turn_radps", [0.9, -0.9])
+def test_an_arc_of_unrounded_positions_alone_goes_on_exactly(turn_radps: float) -> None:
+    past_m, unknown = _arc_m(8, turn_radps, 0.5 * np.arange(-2, 1)), np.full(2, np.nan)
+    np.testing.assert_allclose(
+        _exactly(unknown, unknown, past_m), _arc_m(8, turn_radps, T_S), atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("angle_rad", [0.4, -2.0])
+@pytest.mark.parametrize("acceleration_mps2", [(0.0, 1.6), (1.0, 1.6), (-2.0, -1.2)])
+def test_axes_that_are_turned_turn_the_path(
+    angle_rad: float, acceleration_mps2: tuple[float, float]
+) -> None:
+    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
+    turn = np.array([[cos, -sin], [sin, cos]])
+    velocity, acceleration = np.array([8.0, 0]), np.array(acceleration_mps2)
+    here_m = _exactly(velocity, acceleration, np.zeros((1, 2)))
+    there_m = _exactly(turn @ velocity, turn @ acceleration, np.zeros((1, 2)))
+    np.testing.assert_allclose(there_m, here_m @ turn.T, atol=1e-9)
+
+
+def test_a_slow_car_turns_on_five_metres_at_least() -> None:
+    slow_m = _exactly(np.array([0.4, 0]), np.array([0, 0.5]), np.zeros((1, 2)))
+    np.testing.assert_allclose(slow_m, _arc_m(0.4, 0.4 / 5, T_S), atol=1e-9)
 
 
 def test_a_straight_drive_that_speeds_up_by_hand(
@@ -66,18 +109,18 @@ def test_braking_ends_in_a_stop_not_in_reverse(
     make_sample: Callable[..., Sample], ask: Ask
 ) -> None:
     status = [6, 0, -3, 0]  # stops after 2 s and 6 m
-    path_m = Q7.read(ask(ENGINE, make_sample(Q7, np.zeros((1, 2)), [status])).text).xy_m
-    np.testing.assert_allclose(path_m[:4, 0], [2.625, 4.5, 5.625, 6], atol=0.0051)
-    np.testing.assert_allclose(path_m[4:], [[6, 0]] * 6, atol=1e-9)
+    ahead_m = Q7.read(ask(ENGINE, make_sample(Q7, np.zeros((1, 2)), [status])).text).xy_m
+    np.testing.assert_allclose(ahead_m[:4, 0], [2.625, 4.5, 5.625, 6], atol=0.0051)
+    np.testing.assert_allclose(ahead_m[4:], [[6, 0]] * 6, atol=1e-9)
 
 
 def test_reverse_goes_on_backwards_and_stops_too(
     make_sample: Callable[..., Sample], ask: Ask
 ) -> None:
     status = [-2, 0, 1, 0]  # forward acceleration brakes it: 2 m back in 2 s
-    path_m = Q7.read(ask(ENGINE, make_sample(Q7, np.zeros((1, 2)), [status])).text).xy_m
-    np.testing.assert_allclose(path_m[:, 0], [-0.875, -1.5, -1.875, *[-2] * 7], atol=0.0051)
-    np.testing.assert_allclose(path_m[:, 1], 0, atol=1e-9)
+    ahead_m = Q7.read(ask(ENGINE, make_sample(Q7, np.zeros((1, 2)), [status])).text).xy_m
+    np.testing.assert_allclose(ahead_m[:, 0], [-0.875, -1.5, -1.875, *[-2] * 7], atol=0.0051)
+    np.testing.assert_allclose(ahead_m[:, 1], 0, atol=1e-9)
 
 
 def test_a_standing_car_neither_spins_nor_drifts(
@@ -85,8 +128,8 @@ def test_a_standing_car_neither_spins_nor_drifts(
 ) -> None:
     jitter_m = np.array([[0.01, -0.01], [-0.01, 0.01], [0.01, 0.0], [0, 0]])
     for statuses in ([None] * 4, [[0.0, 0, 0, 0.3]] * 4):
-        path_m = Q7.read(ask(ENGINE, make_sample(Q7, jitter_m, statuses)).text).xy_m
-        assert np.hypot(*path_m.T).max() < 0.3
+        ahead_m = Q7.read(ask(ENGINE, make_sample(Q7, jitter_m, statuses)).text).xy_m
+        assert np.hypot(*ahead_m.T).max() < 0.3
 
 
 @given(

@@ -64,6 +64,7 @@ def test_of_equally_near_ones_the_commonest_answer_counts_and_then_the_first(
     training = [sample(row, 5, text) for row, text in enumerate(said)] + [sample(9, 20, "FAR")]
     assert answers(training, [sample(8, 6), sample(7, 15)]) == ["KEEP", "FAR"]
     assert answers(training[1:], [sample(8, 6)]) == ["STOP"]
+    assert answers(training[::-1], [sample(8, 6)]) == ["KEEP"]
 
 
 def test_a_command_sets_samples_apart(answers: Callable[..., list[str]]) -> None:
