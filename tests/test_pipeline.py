@@ -18,7 +18,21 @@ def test_the_demo_runs_in_an_empty_folder_and_ends_with_a_report(tmp_path: Path)
     assert done.stdout == "report: build/demo/report/report.html\n"
     page = (tmp_path / "build/demo/report/report.html").read_text()
     HTMLParser().feed(page)
-    assert "constant velocity" in page
+    for name in ("constant velocity", "ego-status network", "nearest neighbour", "prompt leak"):
+        assert name in page
+    predictions = tmp_path / "build/demo/predictions"
+    leak, straight, majority = (
+        read_json(predictions / name / "scores.json")["results"]
+        for name in ("prompt_leak", "constant_velocity", "majority")
+    )
+    # Nothing leaks from strict prompts: there is nothing to solve.
+    ade_m = {one["gt"]: one["metrics"]["ade_fde"]["figures"]["ade"] for one in leak}
+    for one in straight:
+        if one["gt"] in ade_m:
+            figures = one["metrics"]["ade_fde"]["figures"]
+            assert ade_m.pop(one["gt"]) == pytest.approx(figures["ade"], abs=0.01)
+    assert not ade_m
+    assert {result["task"] for result in majority} == {"q1", "q2", "q6"}
     scores = tmp_path / "build/demo/predictions/echo/scores.json"
     for result in read_json(scores)["results"]:
         assert result["asked"] == result["read"] > 0

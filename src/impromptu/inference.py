@@ -16,7 +16,13 @@ from impromptu.progress import track
 
 Batch = Sequence[Sample]
 
-_MODEL_FILES = ("*.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json")
+_MODEL_FILES = (
+    "*.safetensors",
+    "*.npz",
+    "config.json",
+    "tokenizer.json",
+    "preprocessor_config.json",
+)
 """What answers depend on; the logs of a training beside them hold times, and differ each time."""
 
 
@@ -114,13 +120,20 @@ def _origin(
         digest.update(json.dumps(sample.to_sharegpt()).encode())
     origin = {"engine": name, "samples": len(samples), "samples_sha256": digest.hexdigest()}
     if not engine.runs_model:
-        return origin
-    folder = Path(settings.model)
-    files = [path for pattern in _MODEL_FILES for path in folder.glob(pattern)]
-    model = {"model_sha256": fingerprint(files, folder)} if files else {}
+        return origin | ({"model": settings.model} | _print(settings) if engine.fitted else {})
+    model = _print(settings)
     flat = asdict(settings) | asdict(settings.decoding) | {"media_dir": str(settings.media_dir)}
     del flat["decoding"]
     return origin | model | flat
+
+
+def _print(settings: Settings) -> dict[str, str]:
+    """Return the fingerprint of the model's files; nothing where it is only a name."""
+    model = Path(settings.model)
+    files = [path for pattern in _MODEL_FILES for path in model.glob(pattern)]
+    if model.is_file():
+        files, model = [model], model.parent
+    return {"model_sha256": fingerprint(files, model)} if files else {}
 
 
 def _claim(out: Path, origin: Mapping[str, Any]) -> None:

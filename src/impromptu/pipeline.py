@@ -5,7 +5,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +16,7 @@ import yaml
 from impromptu import datasets, engines, miniature, plugins, questions, report
 from impromptu.answer_files import Pair, join, task_of
 from impromptu.clip import Clip
+from impromptu.contestants import CONTESTANTS, EGO_MLP, Contestant, training_name
 from impromptu.conversation import Sample
 from impromptu.datasets import Dataset
 from impromptu.engines import Engine, Settings
@@ -33,34 +35,6 @@ TRAINING, HELD_OUT = "nuscenes_planning_train", "nuscenes_planning_val"
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Contestant:
-    """An engine in the demo, and the tasks it can answer."""
-
-    name: str
-    about: str
-    engine: str
-    settings: Settings
-    tasks: Sequence[str]
-    batch: int = 64
-
-
-ECHO = Contestant(
-    "echo",
-    "Repeats the true answer. No model; every figure must come out perfect.",
-    "echo",
-    Settings(),
-    ("q1", "q2", "q6", "q7", "planning"),
-)
-CONSTANT_VELOCITY = Contestant(
-    "constant velocity",
-    "Goes on straight at the speed that the prompt states. No model.",
-    "constant_velocity",
-    Settings(),
-    ("q7", "planning"),
-)
-
-
 def demo(data_raw: Path, out: Path, training: Path | None, workers: int, say: Say) -> Path:
     """Run the whole pipeline on miniature datasets; return the report.
 
@@ -74,7 +48,7 @@ def demo(data_raw: Path, out: Path, training: Path | None, workers: int, say: Sa
     samples_dir = out / "data_qa_results"
     make_samples(data_raw, samples_dir, workers, say)
     shutil.rmtree(out / "predictions", ignore_errors=True)
-    contestants = [CONSTANT_VELOCITY, ECHO]
+    contestants = [one for one in CONTESTANTS if _ready(one, say)]
     if training:
         model = train(training, samples_dir, out, say)
         contestants.insert(0, _trained(model, training, samples_dir))
@@ -123,6 +97,14 @@ def train(config: Path, samples_dir: Path, out: Path, say: Say) -> Path:
     return out / "tiny_trained"
 
 
+def _ready(one: Contestant, say: Say) -> bool:
+    """Tell whether what a contestant is fitted with is installed."""
+    if one.name != EGO_MLP or find_spec("torch"):
+        return True
+    say(f"{one.name} is left out: it needs torch, pip install 'impromptu-vla[train]'")
+    return False
+
+
 def _trained(model: Path, config: Path, samples_dir: Path) -> Contestant:
     budget = yaml.safe_load(config.read_text(encoding="utf-8"))["image_max_pixels"]
     return Contestant(
@@ -133,6 +115,8 @@ def _trained(model: Path, config: Path, samples_dir: Path) -> Contestant:
         Settings(str(model), samples_dir, image_max_pixels=budget),
         ("planning",),
         batch=16,
+        role="model",
+        pictured=True,
     )
 
 
@@ -142,13 +126,17 @@ def compete(one: Contestant, samples_dir: Path, out: Path, say: Say) -> report.R
     folder = out / "predictions" / one.name.replace(" ", "_")
     results, answers = list[dict[str, Any]](), dict[str, str]()
     for name, file in _held_out(samples_dir, one.tasks):
+        settings = one.settings
+        if one.fit:
+            fitted = one.fit(samples_dir, training_name(name), folder / "fitted" / name)
+            settings = replace(settings, model=str(fitted))
         say(f"{one.name} answers {name}")
         samples, prediction = load_samples(samples_dir, [name]), folder / f"{name}.jsonl"
-        infer(samples, one.engine, engine, one.settings, prediction, one.batch)
+        infer(samples, one.engine, engine, settings, prediction, one.batch)
         answers |= {row["id"]: row["predict"] for _, row in read_json_lines(prediction)}
         results.append(evaluate(join(Pair(task_of(file), file, prediction))).to_json())
     write_json(folder / "scores.json", {"protocol": "strict", "results": results})
-    return report.Run(one.name, one.about, results, answers)
+    return report.Run(one.name, one.about, results, answers, one.role, one.pictured)
 
 
 def _held_out(samples_dir: Path, tasks: Sequence[str]) -> Iterator[tuple[str, Path]]:
@@ -174,7 +162,9 @@ def tell(
     """Write the report on the runs side by side; return its HTML file."""
     say(f"writing the report: {out}")
     question = plugins.load(questions, "nuscenes_planning", Question)
-    chosen = report.choose(load_samples(samples_dir, [HELD_OUT]), question, runs)
+    chosen = report.choose(
+        load_samples(samples_dir, [HELD_OUT]), question, [run for run in runs if run.pictured]
+    )
     clips = _clips("nuscenes", data_raw, [sample for sample, _ in chosen])
     return report.write(
         out,

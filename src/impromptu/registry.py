@@ -38,7 +38,7 @@ def load_samples(
     samples: list[Sample] = []
     for name in names:
         path = dataset_dir / _file_name(registry, entries, name)
-        samples += _records(path, max_samples)
+        samples += read_samples(path, max_samples)
     _refuse_repeats(samples, names)
     return samples
 
@@ -60,7 +60,13 @@ def _file_name(registry: Path, entries: dict[str, Any], name: str) -> str:
     return str(file_name)
 
 
-def _records(path: Path, max_samples: int | None) -> Iterator[Sample]:
+def read_samples(path: Path, max_samples: int | None = None) -> Iterator[Sample]:
+    """Yield the samples of one file, a JSON list or JSON lines of ShareGPT records.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not that; the message names file and record.
+    """
     if path.suffix == ".jsonl":
         rows = [row for _, row in read_json_lines(path)]
     else:

@@ -67,7 +67,7 @@ def test_the_published_status_is_read_though_its_ids_name_no_task() -> None:
     ("prompt", "name"),
     [
         ("Which colour is the light?", "a/0/q4"),
-        ("(t-0.0s) [0.0, 0.0], Velocity: X 2, Y 0 m/s", "a/0/q6"),
+        ("(t-0.0s) [0.0, 0.0], Velocity: X 2, Y 0 m/s", "a/0/q3"),
         ("(t-0.0s) [0.0, 0.0]\nWhere will it be?", "a/0/planning"),
         ("Where will it be?", "a/0/q7"),
     ],

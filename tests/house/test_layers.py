@@ -19,9 +19,10 @@ LAYERS = (
     ("clip_rows", "wording"),
     ("datasets", "questions", "metrics", "miniature"),
     ("answer_files", "engines", "mining", "part", "prompts_page", "registry", "tiny_model"),
-    ("manifest", "backends"),
+    ("ego_training", "manifest", "backends"),
     ("generation", "inference", "evaluation", "released_protocol"),
     ("pictures", "report"),
+    ("contestants",),
     ("pipeline",),
     ("cli", "__main__"),
 )

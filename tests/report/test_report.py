@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from impromptu import report
 from impromptu.questions.trajectory import QUESTION
 from impromptu.report import Run, Scene
+from impromptu.report.text import markdown_cell
 
 VOID = {"meta", "img", "br", "link"}
 
@@ -164,3 +166,19 @@ def test_a_scene_without_an_image_says_so(
     page = Page(path.read_text(encoding="utf-8"))
     assert len(page.all("img")) == 2
     assert page.text.count("There is no calibrated front image to draw on.") == 2
+
+
+def test_a_verdict_is_told_and_only_drawn_runs_have_a_mark(
+    tmp_path: Path, runs: Sequence[Run], scenes: Sequence[Scene], manifest: dict[str, Any]
+) -> None:
+    baseline = replace(runs[1], name="still", role="baseline", pictured=False)
+    judged = [runs[0], replace(runs[1], role="truth"), baseline]
+    report.write(tmp_path, "t", ["make demo"], judged, QUESTION, scenes, manifest)
+    said = "short does not beat still, which sees no image: ade_fde ade 2.000 m over 4 of 6 samples"
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    shown = " ".join(Page(text).text.split())
+    assert said in shown
+    markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert f"**{markdown_cell(said)}" in markdown
+    assert "● short ■ echo still asked" in shown.replace("\xa0", " ").replace("samples ", "")
+    assert "| still |" in markdown

@@ -26,7 +26,8 @@ _SETTINGS = {
     "image_min_pixels": (int, "image budget, as in training"),
     "image_max_pixels": (int, "image budget, as in training"),
 }
-_MODEL = ("model_name_or_path", *_DECODING, *_SETTINGS)
+_OPENED = "model_name_or_path"
+_MODEL = (_OPENED, *_DECODING, *_SETTINGS)
 _ONLY_ONE = (
     "tensor_parallel_size",
     "pipeline_parallel_size",
@@ -46,7 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     known = ", ".join(plugins.names(engines))
     add("--engine", default="transformers", metavar="NAME", help=f"one of {known}")
-    add("--model_name_or_path", metavar="MODEL", help="checkpoint folder or hub name")
+    add(
+        "--model_name_or_path",
+        metavar="MODEL",
+        help="checkpoint folder or hub name; for majority and nearest_neighbour a training file, "
+        "for ego_status_mlp the folder of impromptu train-ego-mlp",
+    )
     add("--dataset", required=True, metavar="NAME[,NAME]", help="names in dataset_info.json")
     add("--dataset_dir", type=Path, default=Path("data"), metavar="DIR", help="where that is")
     add("--media_dir", type=Path, metavar="DIR", help="images start here [dataset_dir]")
@@ -69,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     """Answer, and tell how it ended; return 1 if a sample could not be asked."""
     engine = plugins.load(engines, args.engine, Engine)
     _refuse_parallel(args)
-    _tell_unused(args, () if engine.runs_model else _MODEL)
+    unused = () if engine.runs_model else _MODEL
+    _tell_unused(args, [flag for flag in unused if flag != _OPENED or not engine.fitted])
     for flag in ("batch_size", "max_samples"):
         if (value := getattr(args, flag)) is not None and value < 1:
             raise ValueError(f"--{flag} {value}: expected at least 1")

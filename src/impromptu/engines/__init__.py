@@ -30,7 +30,8 @@ class Settings:
     """What an engine is opened with.
 
     Attributes:
-        model: Checkpoint folder or hub name; empty for engines without a model.
+        model: Checkpoint folder or hub name; of an engine that is ``fitted``, what it was fitted
+            to; empty for others.
         media_dir: Folder that relative image paths start from.
         template: LLaMA-Factory's name of the chat template.
         cutoff_len: The longest prompt to answer, in tokens; a longer one is an error, not cut.
@@ -72,7 +73,10 @@ class Engine:
     Attributes:
         open: Loads what is needed and returns what answers.
         runs_model: Whether there is a model: a checkpoint to load, images to see, text to decode.
+        fitted: Whether an engine without one opens something else by ``Settings.model``: training
+            samples, or what a command made of them.
     """
 
     open: Callable[[Settings], Answerer]
     runs_model: bool = True
+    fitted: bool = False

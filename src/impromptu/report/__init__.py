@@ -14,10 +14,10 @@ from impromptu.files import atomic_writer
 from impromptu.questions import Question
 from impromptu.report import text
 from impromptu.report.losses import losses
-from impromptu.report.scenes import Run, Scene, View, choose, view, wide_picture
+from impromptu.report.scenes import Role, Run, Scene, View, choose, view, wide_picture
 from impromptu.report.tables import tables
 
-__all__ = ["Run", "Scene", "choose", "write"]
+__all__ = ["Role", "Run", "Scene", "choose", "write"]
 
 
 def write(
@@ -37,7 +37,7 @@ def write(
         out: Folder to write into.
         title: Heading.
         commands: What a reader would type to get the same.
-        runs: Their order gives them their colours.
+        runs: Their order gives them their colours; those that are pictured come first.
         question: What ``scenes`` are about; its answers are trajectories.
         scenes: Samples to show in full.
         manifest: What ``generation`` writes.
@@ -45,7 +45,8 @@ def write(
     Raises:
         AnswerError: The true answer of a scene cannot be read.
     """
-    views = [view(scene, question, runs) for scene in scenes]
+    pictured = [run for run in runs if run.pictured]
+    views = [view(scene, question, pictured) for scene in scenes]
     saved = _pictures(views)
     for name, content in saved.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +55,7 @@ def write(
         "title": title,
         "commands": commands,
         "runs": runs,
+        "pictured": len(pictured),
         "tables": tables(runs),
         "losses": losses(manifest),
         "recipe": manifest["recipe"],

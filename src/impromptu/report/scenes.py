@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from impromptu.geometry import SE2
 from impromptu.pictures import Paths
 from impromptu.preset import STRICT
 from impromptu.questions import AnswerError, Question
+
+Role = Literal["model", "baseline", "truth"]
 
 _VIEW = 0.5
 """Metres to the side, for each metre ahead, that about every front camera sees (27 degrees)."""
@@ -27,12 +29,16 @@ class Run:
         about: One sentence that says what it is.
         results: What ``evaluation.Evaluation.to_json`` returns, one for each file of samples.
         predictions: Answers by sample id.
+        role: ``truth`` repeats the true answers; a ``baseline`` is what a ``model`` has to beat.
+        pictured: Whether its paths are drawn; such runs come first, and are not many.
     """
 
     name: str
     about: str
     results: Sequence[Mapping[str, Any]]
     predictions: Mapping[str, str]
+    role: Role = "model"
+    pictured: bool = True
 
 
 @dataclass(frozen=True, slots=True)

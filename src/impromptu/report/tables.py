@@ -8,6 +8,7 @@ from typing import Any
 
 from impromptu.report.scenes import Run
 from impromptu.report.text import number
+from impromptu.report.verdict import verdicts
 
 COUNTS = ("asked", "answered", "missing", "read", "unreadable")
 
@@ -36,6 +37,7 @@ class Table:
     Attributes:
         runs: (position among all runs, name) of those that were asked.
         remarks: What else must be known to read the figures.
+        verdicts: Of each model, whether it beats the baselines.
     """
 
     file: str
@@ -44,6 +46,7 @@ class Table:
     counts: Sequence[Row]
     groups: Sequence[Group]
     remarks: Sequence[str]
+    verdicts: Sequence[str]
 
 
 def tables(runs: Sequence[Run]) -> list[Table]:
@@ -79,6 +82,7 @@ def _table(file: str, runs: Sequence[Run], results: Mapping[int, Mapping[str, An
             for position, result in results.items()
             for remark in _remarks(result)
         ],
+        verdicts=verdicts([runs[position] for position in results], asked),
     )
 
 
