@@ -20,12 +20,13 @@ from impromptu.datasets._waymo_segment import (
     pinhole,
     rigid,
 )
-from impromptu.datasets._wire import Messages, every, latest, read, skim
+from impromptu.datasets._wire import Column, Messages, every, latest, read, skim
 from impromptu.poses import Poses
 from impromptu.tfrecord import FileContent, opened, spans
 
 _CONTEXT, _STAMP, _POSE, _IMAGES, _LASER_LABELS = 1, 2, 3, 4, 6
-_NAME, _CALIBRATIONS = 1, 2
+_NAME, _CALIBRATIONS, _STATS = 1, 2, 4
+_TAGS = {"time_of_day": 2, "location": 3, "weather": 4}
 _CAMERA, _INTRINSIC, _EXTRINSIC, _WIDTH, _HEIGHT = 1, 2, 3, 4, 5
 _IMAGE_CAMERA, _JPEG, _IMAGE_POSE = 1, 2, 3
 _TRANSFORM = 1
@@ -47,13 +48,15 @@ def read_record(path: Path) -> Segment:
         stamp, pose, context = latest(found, len(frames), _STAMP, _POSE, _CONTEXT)
         labels, images = every(found, _LASER_LABELS), every(found, _IMAGES)
         stamps_ns = _stamps_ns(stamp.varints)
+        name, tags = _told(content, context.spans[:1])
         return Segment(
             stamps_ns=stamps_ns,
             world_SE3_ego=_poses(content, pose.spans),
             labels=_labels(content, stamps_ns[labels.rows], labels.spans),
             calibrations=_calibrations(content, context.spans[:1]),
             images=partial(_images, path, stamps_ns[images.rows], images.spans),
-            name=_name(content, context.spans[:1]),
+            name=name,
+            tags=tags,
         )
 
 
@@ -76,11 +79,19 @@ def _transforms(messages: Messages, places: Ints) -> Floats:
     return messages.repeated(every(messages.fields(places), _TRANSFORM), len(places), 16)
 
 
-def _name(content: FileContent, contexts: Ints) -> str:
+def _told(content: FileContent, contexts: Ints) -> tuple[str, dict[str, str]]:
+    """Return the segment's name, and where and when it was driven, as far as told."""
     messages, contexts = read(content, contexts)
-    (name,) = latest(messages.fields(contexts), len(contexts), _NAME)
-    names = [messages.data[start:end] for start, end in name.spans.tolist()]
-    return b"".join(names).decode("utf-8", "replace")
+    name, stats = latest(messages.fields(contexts), len(contexts), _NAME, _STATS)
+    columns = latest(messages.fields(stats.spans), len(contexts), *_TAGS.values())
+    texts = [_text(messages, column) for column in columns]
+    tags = {tag: text for tag, text in zip(_TAGS, texts, strict=True) if text}
+    return _text(messages, name), tags
+
+
+def _text(messages: Messages, column: Column) -> str:
+    parts = [messages.data[start:end] for start, end in column.spans.tolist()]
+    return b"".join(parts).decode("utf-8", "replace")
 
 
 def _calibrations(content: FileContent, contexts: Ints) -> Mapping[int, Calibration]:

@@ -1,7 +1,7 @@
 """One Waymo segment, whichever release it was read from: frames, labels, cameras, images."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -70,6 +70,7 @@ class Segment:
         calibrations: By ``CameraName`` number.
         images: Finds the images of some frames by their stamps: those of each, if it has any, by
             ``CameraName`` number.
+        tags: ``location``, ``time_of_day`` and ``weather``, as far as told.
         name: As the release calls it, whatever its file is called; empty where not told.
     """
 
@@ -78,6 +79,7 @@ class Segment:
     labels: Labels
     calibrations: Mapping[int, Calibration]
     images: Callable[[Ints], Sequence[Mapping[int, Image]]]
+    tags: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
 
 

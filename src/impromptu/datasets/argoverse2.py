@@ -124,6 +124,7 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         ego=ego,
         cameras=_cameras(log.source, images, track, presents_ns, ego.present),
         around=_around(boxes, presents_ns, seen_ns, ego.present),
+        tags=_tags(log.source),
     )
     for index, present_ns in enumerate(presents_ns.tolist()):
         name = f"argoverse2/{log.id}/{present_ns if found[index] else wanted_ns[index]}"
@@ -135,6 +136,13 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
             yield Dropped(name, "bad_box")
         else:
             yield drive.clip(index, name)
+
+
+def _tags(folder: Path) -> dict[str, str]:
+    """Return the city's three letters, which the name of the log's map holds."""
+    for path in sorted(folder.glob("map/log_map_archive_*____*_city_*.json")):
+        return {"location": path.name.partition("____")[2].partition("_")[0]}
+    return {}
 
 
 def _track(path: Path) -> PoseTrack:

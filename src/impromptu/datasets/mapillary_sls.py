@@ -86,6 +86,7 @@ def _drive(log: Log, scene: Scene, placed: Ints) -> tuple[Drive, Ints]:
         presents_ns=stamps_ns[first],
         ego=windows(track, stamps_ns[first], bodies[first][:, None]),
         cameras=[(Camera("FRONT", images / f"{scene.keys[i]}.jpg"),) for i in presents.tolist()],
+        tags={"location": log.source.parent.name},
     )
     return drive, presents
 

@@ -94,8 +94,15 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         around=around,
         motion=_motion(stamps_ns, frames.column("ego_dynamic_state", 4), ego.times_ns),
         commands=_commands(frames),
+        tags=_tags(frames),
     )
     yield from drive.clips(tokens, world_SE3_ego.valid, faulty_ns)
+
+
+def _tags(frames: Records) -> dict[str, str]:
+    """Return where the log was driven, if its first frame tells."""
+    place = frames.values[0].get("map_location")
+    return {"location": place} if isinstance(place, str) else {}
 
 
 def _frames(path: Path) -> tuple[Records, Ints]:

@@ -88,7 +88,7 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         LogError: The file is damaged; a field is absent or of another shape; two frames have one
             stamp; no pose is usable.
     """
-    frames, stamps_ns, calibrations = _read(log.source)
+    frames, stamps_ns, calibrations, told = _read(log.source)
     world_SE3_lidar = poses(_quat_wxyz_xyz(frames))
     world_SE3_ego = world_SE3_lidar @ _LIDAR_SE3_EGO
     try:
@@ -106,12 +106,13 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         ego=windows(track, stamps_ns),
         cameras=_cameras(log.source.parent, names, calibrations),
         around=around,
+        tags=_tags(told),
     )
     yield from drive.clips(names, world_SE3_ego.valid, faulty_ns)
 
 
-def _read(path: Path) -> tuple[Records, Ints, Mapping[str, Any]]:
-    """Return a sequence's frames in the order of time, their stamps, and its calibrations."""
+def _read(path: Path) -> tuple[Records, Ints, Mapping[str, Any], Any]:
+    """Return the frames in the order of time, their stamps, calibrations, and what is told."""
     try:
         content = read_json(path)
     except ValueError as error:
@@ -125,7 +126,14 @@ def _read(path: Path) -> tuple[Records, Ints, Mapping[str, Any]]:
     stamps_ms = np.array(
         [float(text) if text.isdecimal() else np.nan for text in frames.texts("frame_id")]
     )
-    return *in_time_order(frames, stamps_ms, 1_000_000), calibrations
+    return *in_time_order(frames, stamps_ms, 1_000_000), calibrations, content.get("meta_info")
+
+
+def _tags(told: object) -> dict[str, str]:
+    """Return the weather and the time of day, as far as a sequence tells them."""
+    names = {"weather": "weather", "period": "time_of_day"}
+    said = told.items() if isinstance(told, Mapping) else ()
+    return {names[k]: text for k, text in said if k in names and isinstance(text, str)}
 
 
 def _quat_wxyz_xyz(frames: Records) -> Floats:

@@ -124,6 +124,7 @@ def _clips(log: Log, segment: Segment, track: PoseTrack) -> Iterator[Clip | Drop
             for row, stamp in enumerate(presents_ns.tolist())
         ],
         around=_around(boxes, segment.labels, presents_ns, ego.present),
+        tags=segment.tags,
     )
     for row, stamp in enumerate(presents_ns.tolist()):
         name = f"waymo/{log.id}/{(stamp if found[row] else int(wanted_ns[row])) // 1000}"
