@@ -6,7 +6,7 @@ from pathlib import Path
 import impromptu
 
 SRC = Path(impromptu.__file__).parent
-HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"}
+HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2", "rerun"}
 LAYERS = (
     ("arrays", "counts", "files", "image_files", "plugins", "progress", "tfrecord", "torch_cpu"),
     ("geometry", "poses"),
@@ -15,10 +15,11 @@ LAYERS = (
     ("preset",),
     ("wording",),
     ("datasets", "questions", "metrics", "miniature"),
-    ("answer_files", "engines", "mining", "part", "prompts_page", "registry", "tiny_model"),
+    ("answer_files", "clip_lookup", "engines", "mining", "part", "prompts_page", "registry", "tiny_model"),
     ("manifest",),
     ("generation", "inference", "evaluation", "released_protocol"),
     ("pictures", "report"),
+    ("explorer", "rerun_export"),
     ("pipeline",),
     ("cli", "__main__"),
 )
