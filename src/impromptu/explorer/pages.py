@@ -157,9 +157,9 @@ def overlay(drawn: Any) -> str:
     return _render("overlay.svg", {"drawn": drawn})
 
 
-def message_page(title: str, text: str) -> str:
-    """Write a page that only says something."""
-    return _render("message.html", {"title": title, "text": text})
+def message_page(title: str, text: str, up: str) -> str:
+    """Write a page that only says something; ``up`` is the address of the list."""
+    return _render("message.html", {"title": title, "text": text, "up": up})
 
 
 def _render(name: str, facts: Mapping[str, Any]) -> str:

@@ -30,7 +30,7 @@ _POLICY = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_STATIC = {"style.css": "text/css", "keys.js": "text/javascript"}
+_STATIC = {"style.css": "text/css", "keys.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _HTML = "text/html"
 _IMAGES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"RIFF": "image/webp"}
 _THUMB_PX = (192, 128)
@@ -155,7 +155,7 @@ class Site:
         return Response(200, "image/svg+xml", pages.overlay(drawn).encode())
 
     def _message(self, status: int, text: str) -> Response:
-        return _html(status, pages.message_page(self.index.root.name, text))
+        return _html(status, pages.message_page(self.index.root.name, text, f"/{self.token}/"))
 
 
 def _text(status: int, text: str) -> Response:
