@@ -50,7 +50,9 @@ def main() -> None:
     cold, address = _start(data, cache)
     try:
         began_s = time.monotonic()
-        _tell("first page, nothing indexed yet (from the command on)", cold.waited_s + _get(address))
+        _tell(
+            "first page, nothing indexed yet (from the command on)", cold.waited_s + _get(address)
+        )
         while "so far" in _read(address):
             time.sleep(0.2)
         _tell("whole index", time.monotonic() - began_s)

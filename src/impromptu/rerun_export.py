@@ -1,4 +1,4 @@
-"""Writes a clip as a Rerun recording: images, cameras, boxes, where it was, went and was told to go.
+"""Writes a clip as a Rerun recording: images, cameras, boxes, past, future and predicted paths.
 
 Everything is in the ego frame of the present instant, under ``ego``; time is ``t_s``, the present
 at 0. What is known of one instant only (images, cameras, whole paths) is there at all times.

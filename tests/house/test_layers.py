@@ -6,7 +6,17 @@ from pathlib import Path
 import impromptu
 
 SRC = Path(impromptu.__file__).parent
-HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2", "rerun"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "llamafactory",
+    "ray",
+    "sglang",
+    "vllm",
+    "nuscenes",
+    "av2",
+    "rerun",
+}
 LAYERS = (
     ("arrays", "counts", "files", "image_files", "plugins", "progress", "tfrecord", "torch_cpu"),
     ("geometry", "poses"),
@@ -15,7 +25,8 @@ LAYERS = (
     ("preset",),
     ("wording",),
     ("datasets", "questions", "metrics", "miniature"),
-    ("answer_files", "clip_lookup", "engines", "mining", "part", "prompts_page", "registry", "tiny_model"),
+    ("answer_files", "engines", "mining", "part", "prompts_page", "registry", "tiny_model"),
+    ("clip_lookup",),
     ("manifest",),
     ("generation", "inference", "evaluation", "released_protocol"),
     ("pictures", "report"),

@@ -3,6 +3,8 @@
 import argparse
 import os
 import secrets
+import sqlite3
+import sys
 import tempfile
 from pathlib import Path
 from threading import Lock, Thread
@@ -10,7 +12,7 @@ from threading import Lock, Thread
 from impromptu.cli import Command
 from impromptu.clip import Clip
 from impromptu.clip_lookup import ClipReader
-from impromptu.explorer.index import prepare
+from impromptu.explorer.index import Index, prepare
 from impromptu.explorer.server import FindClip, Server, Site
 
 
@@ -36,12 +38,20 @@ def run(args: argparse.Namespace) -> int:
             name = f"[{args.host}]" if ":" in args.host else args.host
             address = f"http://{name}:{server.server_address[1]}/{site.token}/"
             print(f"{address}\nopen it in a browser; Ctrl+C ends it", flush=True)
-            Thread(target=index.build, daemon=True).start()
+            Thread(target=_build, args=[index], daemon=True).start()
             try:
                 server.serve_forever()
             except KeyboardInterrupt:
                 print()
     return 0
+
+
+def _build(index: Index) -> None:
+    """Build the index; what stops it is told here, since nobody waits for it."""
+    try:
+        index.build()
+    except (OSError, sqlite3.Error) as error:
+        print(f"error: the index could not be built: {error}", file=sys.stderr)
 
 
 def _finder(data_raw: Path, scratch: Path) -> FindClip:

@@ -68,7 +68,9 @@ class Index:
         with self.lock, self.open() as con:
             con.execute("PRAGMA synchronous = OFF")  # it can be built again
             if _stage(self.path) == _EMPTY:
-                con.executemany("INSERT INTO problem VALUES ('file', ?)", [[one] for one in self.missing])
+                con.executemany(
+                    "INSERT INTO problem VALUES ('file', ?)", [[one] for one in self.missing]
+                )
                 _do(con, scan(con, self.files, self.tables), self.files, "samples", _SAMPLES)
             if _stage(self.path) == _SAMPLES:
                 given = [one.path for one in self.runs]

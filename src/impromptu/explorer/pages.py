@@ -45,9 +45,7 @@ class Prediction:
     fault: str = ""
 
 
-def list_page(
-    con: Connection, filters: Filters, number: int, title: str, built: bool
-) -> str:
+def list_page(con: Connection, filters: Filters, number: int, title: str, built: bool) -> str:
     """Write a page of samples or clips."""
     total = query.count(con, filters)
     pages = max(1, -(-total // query.PAGE))
@@ -87,7 +85,6 @@ def sample_page(con: Connection, filters: Filters, row: Row, title: str, calibra
     """Write the page of one sample."""
     one = read_sample(row)
     given = predictions(con, row["n"])
-    position, before, after = query.around(con, filters, row["n"])
     return _render(
         "sample.html",
         {
@@ -100,10 +97,7 @@ def sample_page(con: Connection, filters: Filters, row: Row, title: str, calibra
             "states": STATES,
             "tags": query.tags(con, row["clip_n"]),
             "same_clip": query.count(con, Filters(clip=row["clip"])),
-            "position": position,
-            "total": query.count(con, filters),
-            "before": before,
-            "after": after,
+            "place": query.around(con, filters, row["n"]),
             "above": _above(row["question"], one, given),
             "calibrated": calibrated,
         },

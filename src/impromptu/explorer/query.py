@@ -86,7 +86,7 @@ class Filters:
             values.append(" ".join(f'"{word}"*' for word in words))
         if self.state or self.error_m or (self.run and self.order):
             condition, more = self._of_answers()
-            terms.append(f"EXISTS (SELECT 1 FROM answer a WHERE {condition})")
+            terms.append(f"EXISTS (SELECT 1 FROM answer a WHERE {condition})")  # noqa: S608
             values += more
         return " AND ".join(terms), values
 
@@ -99,10 +99,23 @@ class Filters:
         kept = {term: value for term, value in given.items() if value != ""}
         return " AND ".join(["a.sample = s.n", *kept]), list(kept.values())
 
-    def worst(self) -> tuple[str, list[Any]]:
-        """Return an SQL expression of a sample's largest error, -1 where there is none."""
+    def ranking(self) -> tuple[str, list[Any]]:
+        """Return the SQL order of samples, and its values; what has no error comes last."""
+        if not self.order:
+            return "s.n", []
         condition, values = self._of_answers()
-        return f"coalesce((SELECT max(a.error_m) FROM answer a WHERE {condition}), -1)", values  # noqa: S608
+        worst = f"(SELECT max(a.error_m) FROM answer a WHERE {condition})"  # noqa: S608
+        return f"coalesce({worst}, -1) DESC, s.n", values
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a sample stands among those that pass, from 1, and the ones before and after it."""
+
+    position: int
+    total: int
+    before: int | None
+    after: int | None
 
 
 def count(con: sqlite3.Connection, filters: Filters) -> int:
@@ -118,14 +131,14 @@ def count(con: sqlite3.Connection, filters: Filters) -> int:
 def page(con: sqlite3.Connection, filters: Filters, number: int) -> list[tuple[sqlite3.Row, int]]:
     """Return a page of samples; of clips, the first sample of each and how many it has."""
     where, values = filters.where()
-    chosen, order = "s.n, 1", "s.n"
+    chosen = "s.n, 1"
     if filters.by:
         chosen, order = "min(s.n), count(*)", "s.clip"
         where += " GROUP BY s.clip"
-    elif filters.order:
-        worst, more = filters.worst()
-        order, values = f"{worst} DESC, s.n", values + more
-    query = f"SELECT {chosen} FROM sample s WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - of our own terms
+    else:
+        order, more = filters.ranking()
+        values += more
+    query = f"SELECT {chosen} FROM sample s WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
     found = con.execute(query, [*values, PAGE, PAGE * (number - 1)])
     rows = [(sample(con, n), many) for n, many in found.fetchall()]
     return [(row, many) for row, many in rows if row is not None]
@@ -137,23 +150,18 @@ def sample(con: sqlite3.Connection, number: int) -> sqlite3.Row | None:
     return row
 
 
-def around(
-    con: sqlite3.Connection, filters: Filters, number: int
-) -> tuple[int, int | None, int | None]:
-    """Return a sample's position among those that pass, from 1, and those before and after it."""
+def around(con: sqlite3.Connection, filters: Filters, number: int) -> Place:
+    """Find a sample among those that pass; one that does not pass is nowhere."""
     where, values = filters.where()
-    rank, more = filters.worst() if filters.order else ("0", [])
-    ranked = f"SELECT s.n AS n, {rank} AS rank FROM sample s WHERE"  # noqa: S608 - our own terms
-    here = con.execute(f"{ranked} s.n = ?", [*more, number]).fetchone()["rank"]
-    place = [*more, *values, here, -number]
-
-    def found(chosen: str, sign: str, order: str) -> Any:
-        query = f"SELECT {chosen} FROM ({ranked} {where}) WHERE (rank, -n) {sign} (?, ?)"  # noqa: S608
-        row = con.execute(f"{query} ORDER BY {order} LIMIT 1", place).fetchone()
-        return row and row[0]
-
-    position = found("count(*)", ">", "1") + 1
-    return position, found("n", ">", "rank, n DESC"), found("n", "<", "rank DESC, n")
+    order, more = filters.ranking()
+    ranked = f"""
+    SELECT s.n AS n, row_number() OVER w AS position, count(*) OVER () AS total,
+      lag(s.n) OVER w AS before, lead(s.n) OVER w AS after
+    FROM sample s WHERE {where} WINDOW w AS (ORDER BY {order})
+    """  # noqa: S608 - of our own terms
+    query = f"SELECT position, total, before, after FROM ({ranked}) WHERE n = ?"  # noqa: S608
+    row = con.execute(query, [*values, *more, number]).fetchone()
+    return Place(*row) if row else Place(0, 0, None, None)
 
 
 def choices(con: sqlite3.Connection) -> dict[str, list[tuple[str, int]]]:

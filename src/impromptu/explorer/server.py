@@ -143,7 +143,9 @@ class Site:
         found = self.index.base / name
         return found if found.exists() else Path(row["file"]).parent / name
 
-    def _overlay(self, con: sqlite3.Connection, row: sqlite3.Row, sample: Shown, k: int) -> Response:
+    def _overlay(
+        self, con: sqlite3.Connection, row: sqlite3.Row, sample: Shown, k: int
+    ) -> Response:
         """Draw paths on an image's ground; what cannot be drawn is clear."""
         from impromptu.explorer.drawing import on_image
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from impromptu.answer_files import TASKS
@@ -104,6 +105,7 @@ def naming(path: Path, sample_id: str) -> tuple[Naming, str]:
     return by_file, sample_id
 
 
+@lru_cache(maxsize=64)
 def _naming_of_file(path: Path) -> Naming:
     words = re.split(r"[^a-z0-9]+", path.stem.lower())
     split = next((word for word in words if word in SPLITS), "")
