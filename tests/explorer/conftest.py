@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock, Thread
@@ -12,7 +12,7 @@ from impromptu.explorer.index import Index, prepare
 from impromptu.explorer.server import Server, Site
 from impromptu.files import write_json, write_json_list
 
-TOKEN = "key"
+TOKEN = "key"  # noqa: S105
 HOSTILE = "<script>document.title = 'owned'</script> & \"<img src=x onerror=alert(1)>\""
 CLIPS = 30
 
@@ -60,7 +60,7 @@ def folder(tmp_path: Path) -> Path:
     return out
 
 
-def write_lines(path: Path, rows: list[Mapping[str, object]]) -> Path:
+def write_lines(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path

@@ -14,7 +14,7 @@ from impromptu.explorer.index import Index, prepare
 from impromptu.explorer.query import Filters, Place
 
 
-def found(index: Index, page: int = 1, **filters: str) -> list[str]:
+def found(index: Index, page: int = 1, /, **filters: str) -> list[str]:
     with index.open() as con:
         rows = query.page(con, Filters.read(filters), page)
         if page == 1 and len(rows) < query.PAGE:

@@ -75,7 +75,7 @@ class Site:
         if not self._is_ours(host):
             return _text(403, f"This server does not answer to the name {host!r:.80}.")
         parts = urlsplit(target)
-        _, token, *rest = parts.path.split("/")[:5] + [""]
+        _, token, *rest = [*parts.path.split("/"), ""]
         if not hmac.compare_digest(token.encode(), self.token.encode()):
             return _text(403, "Open the address that impromptu view printed: it holds a key.")
         asked = dict(parse_qsl(parts.query, max_num_fields=50))
