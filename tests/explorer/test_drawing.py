@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,16 @@ def test_the_planning_question_is_asked_in_the_frame_of_its_sensor() -> None:
     assert moved is not None and moved.lines[0].dots[0] == (190, 130)
     same = on_image(tracked, "front.jpg", "q7", [AHEAD])
     assert same is not None and same.lines[0].dots[0] == (200, 137.5)
+
+
+def test_cameras_whose_images_have_the_same_name_are_told_apart() -> None:
+    one = clip(None)
+    front = replace(one.observation.cameras[0], image=Path("/data/FRONT/7.jpg"))
+    left = replace(front, image=Path("/data/LEFT/7.jpg"), size_px=(300, 200))
+    both = replace(one, observation=replace(one.observation, cameras=(front, left)))
+    drawn = on_image(both, "../raw/LEFT/7.jpg", "q7", [AHEAD])
+    assert drawn is not None and drawn.width_px == 300
+    assert on_image(both, "../raw/RIGHT/7.jpg", "q7", [AHEAD]) is None
 
 
 def test_nothing_is_drawn_without_calibration_or_behind_the_camera() -> None:

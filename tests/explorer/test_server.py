@@ -191,7 +191,7 @@ def test_pages_can_be_had_before_the_index_is_built(folder: Path, tmp_path: Path
 def test_paths_lie_over_an_image_whose_calibration_is_known(index: Index) -> None:
     lens = np.array([[50.0, 0, 32], [0, 50, 18], [0, 0, 1]])
     pose = SE3(np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]]), np.array([0.0, 0.0, 1.0]))
-    camera = Camera("FRONT", Path("2.jpg"), (64, 36), lens, pose)
+    camera = Camera("FRONT", Path("/data/raw/2.jpg"), (64, 36), lens, pose)
     still = Trajectory(np.zeros(1), np.zeros((1, 2)))
     clip = Clip("", "", "", "", 0, Observation((camera,), still, (None,)), still)
     asked = list[str]()

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -105,11 +106,13 @@ def on_image(clip: Clip, image: str, task: str, routes: Sequence[Route]) -> OnIm
 
     Args:
         clip: Whose cameras.
-        image: The image's file name.
+        image: A path as a sample writes it; that of a camera if folder and name are the same, for
+            in some datasets every camera's image of an instant has the same name.
         task: The planning question is asked in the frame of its own sensor, others in the ego's.
         routes: In the question's frame.
     """
-    camera = next((c for c in clip.observation.cameras if c.image.name == image), None)
+    ends = Path(image).parts[-2:]
+    camera = next((c for c in clip.observation.cameras if c.image.parts[-2:] == ends), None)
     if camera is None or camera.intrinsics_px is None or camera.ego_SE3_camera is None:
         return None
     tracked = clip.observation.ego_SE2_planning if task == "planning" else None

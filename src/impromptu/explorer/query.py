@@ -154,14 +154,14 @@ def around(con: sqlite3.Connection, filters: Filters, number: int) -> Place:
     """Find a sample among those that pass; one that does not pass is nowhere."""
     where, values = filters.where()
     order, more = filters.ranking()
-    ranked = f"""
-    SELECT s.n AS n, row_number() OVER w AS position, count(*) OVER () AS total,
-      lag(s.n) OVER w AS before, lead(s.n) OVER w AS after
-    FROM sample s WHERE {where} WINDOW w AS (ORDER BY {order})
-    """  # noqa: S608 - of our own terms
-    query = f"SELECT position, total, before, after FROM ({ranked}) WHERE n = ?"  # noqa: S608
-    row = con.execute(query, [*values, *more, number]).fetchone()
-    return Place(*row) if row else Place(0, 0, None, None)
+    # Plain numbers in a list: several times faster than window functions.
+    query = f"SELECT s.n FROM sample s WHERE {where} ORDER BY {order}"  # noqa: S608
+    listed = [row[0] for row in con.execute(query, [*values, *more])]
+    if number not in listed:
+        return Place(0, 0, None, None)
+    at = listed.index(number)
+    before, after = listed[at - 1 : at] or [None], listed[at + 1 : at + 2] or [None]
+    return Place(at + 1, len(listed), before[0], after[0])
 
 
 def choices(con: sqlite3.Connection) -> dict[str, list[tuple[str, int]]]:

@@ -151,9 +151,8 @@ class Site:
 
         with self.lock:
             clip = self.find_clip(row["clip"]) if self.find_clip else None
-        name = Path(sample.images[k]).name
         routes = pages.routes(row["question"], sample.answer, pages.predictions(con, row["n"]))
-        drawn = on_image(clip, name, row["question"], routes) if clip else None
+        drawn = on_image(clip, sample.images[k], row["question"], routes) if clip else None
         return Response(200, "image/svg+xml", pages.overlay(drawn).encode())
 
     def _message(self, status: int, text: str) -> Response:
