@@ -13,12 +13,12 @@ from typing import Any
 
 import yaml
 
-from impromptu import datasets, engines, miniature, plugins, questions, report
+from impromptu import engines, miniature, plugins, questions, report
 from impromptu.answer_files import Pair, join, task_of
 from impromptu.clip import Clip
+from impromptu.clip_lookup import ClipReader
 from impromptu.contestants import CONTESTANTS, EGO_MLP, Contestant, training_name
 from impromptu.conversation import Sample
-from impromptu.datasets import Dataset
 from impromptu.engines import Engine, Settings
 from impromptu.evaluation import evaluate
 from impromptu.files import read_json, read_json_lines, write_json
@@ -165,7 +165,7 @@ def tell(
     chosen = report.choose(
         load_samples(samples_dir, [HELD_OUT]), question, [run for run in runs if run.pictured]
     )
-    clips = _clips("nuscenes", data_raw, [sample for sample, _ in chosen])
+    clips = _clips(data_raw, [sample for sample, _ in chosen])
     return report.write(
         out,
         "From logs to scores, in miniature",
@@ -177,17 +177,8 @@ def tell(
     )
 
 
-def _clips(name: str, data_raw: Path, samples: Sequence[Sample]) -> dict[str, Clip]:
+def _clips(data_raw: Path, samples: Sequence[Sample]) -> dict[str, Clip]:
     """Read again the clips that some samples are about, by sample id."""
-    dataset = plugins.load(datasets, name, Dataset)
-    wanted = {sample.id.rpartition("/")[0]: sample.id for sample in samples}
-    names = {clip_id.split("/")[1] for clip_id in wanted}
     with TemporaryDirectory() as scratch:
-        logs = dataset.logs((data_raw / dataset.home).resolve(), Path(scratch))
-        return {
-            wanted[item.id]: item
-            for log in logs
-            if log.id in names
-            for item in dataset.clips(log)
-            if isinstance(item, Clip) and item.id in wanted
-        }
+        reader = ClipReader(data_raw, Path(scratch))
+        return {sample.id: reader.read(sample.id.rpartition("/")[0]) for sample in samples}

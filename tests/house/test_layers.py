@@ -9,6 +9,7 @@ SRC = Path(impromptu.__file__).parent
 HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"} | {
     "msgpack",
     "py123d",
+    "rerun",
 }
 LAYERS = (
     ("arrays", "counts", "files", "image_files", "plugins", "progress", "tfrecord", "torch_cpu"),
@@ -19,10 +20,10 @@ LAYERS = (
     ("clip_rows", "wording"),
     ("datasets", "questions", "metrics", "miniature"),
     ("answer_files", "engines", "mining", "part", "prompts_page", "registry", "tiny_model"),
-    ("ego_training", "manifest", "backends"),
+    ("clip_lookup", "ego_training", "manifest", "backends"),
     ("generation", "inference", "evaluation", "released_protocol"),
     ("pictures", "report"),
-    ("contestants",),
+    ("contestants", "explorer", "rerun_export"),
     ("pipeline",),
     ("cli", "__main__"),
 )

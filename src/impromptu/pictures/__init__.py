@@ -3,11 +3,11 @@
 from matplotlib.figure import Figure
 
 from impromptu.clip import Camera, Clip
-from impromptu.pictures._paint import Paths, house_style, jpeg, png, run_style
+from impromptu.pictures._paint import TRUTH, Paths, house_style, jpeg, png, run_style
 from impromptu.pictures.above import draw_above
 from impromptu.pictures.front import draw_front, front_camera, image_size_px
 
-__all__ = ["Paths", "above_png", "front_camera", "front_jpeg", "run_style", "wide_png"]
+__all__ = ["TRUTH", "Paths", "above_png", "front_camera", "front_jpeg", "run_style", "wide_png"]
 
 
 def front_jpeg(camera: Camera, paths: Paths) -> bytes:

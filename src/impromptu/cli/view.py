@@ -1,0 +1,74 @@
+"""A local page to browse samples and predictions."""
+
+import argparse
+import os
+import secrets
+import sqlite3
+import sys
+import tempfile
+from pathlib import Path
+from threading import Lock, Thread
+
+from impromptu.cli import Command
+from impromptu.clip import Clip
+from impromptu.clip_lookup import ClipReader
+from impromptu.explorer.index import Index, prepare
+from impromptu.explorer.server import FindClip, Server, Site
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    add = parser.add_argument
+    add("dir", type=Path, metavar="DIR", help="sample files: a folder, or one JSON file")
+    more = "answers of an engine: a .jsonl file, or a folder of a run, or of runs"
+    add("--predictions", type=Path, nargs="+", default=[], metavar="PATH", help=more)
+    add("--data_raw", type=Path, metavar="DIR", help="raw logs, to draw paths on the images")
+    add("--host", default="127.0.0.1", help="[%(default)s]; another lets others in")
+    add("--port", type=int, default=0, help="[a free one]")
+    add("--cache", type=Path, default=_cache(), metavar="DIR", help="for the index [%(default)s]")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted; the index is built while pages can already be had."""
+    index = prepare(args.dir, args.predictions, args.cache)
+    with tempfile.TemporaryDirectory() as scratch:
+        find = _finder(args.data_raw, Path(scratch)) if args.data_raw else None
+        site = Site(index, secrets.token_urlsafe(16), args.host, find, Lock())
+        with Server(site, args.host, args.port) as server:
+            name = f"[{args.host}]" if ":" in args.host else args.host
+            address = f"http://{name}:{server.server_address[1]}/{site.token}/"
+            print(f"{address}\nopen it in a browser; Ctrl+C ends it", flush=True)
+            Thread(target=_build, args=[index], daemon=True).start()
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                print()
+    return 0
+
+
+def _build(index: Index) -> None:
+    """Build the index; what stops it is told here, since nobody waits for it."""
+    try:
+        index.build()
+    except (OSError, sqlite3.Error) as error:
+        print(f"error: the index could not be built: {error}", file=sys.stderr)
+
+
+def _finder(data_raw: Path, scratch: Path) -> FindClip:
+    reader = ClipReader(data_raw, scratch)
+
+    def find(clip_id: str) -> Clip | None:
+        try:
+            return reader.read(clip_id)
+        except (OSError, ValueError, LookupError):
+            return None
+
+    return find
+
+
+def _cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "impromptu"
+
+
+COMMAND = Command("a local page to browse samples and predictions", add_arguments, run)

@@ -1,0 +1,1 @@
+"""A local page to browse samples, clips and predictions of any size."""
