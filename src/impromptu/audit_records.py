@@ -89,7 +89,9 @@ def make_record(
 
 def _paths(row: Row, source: Source, shard: Mapping[str, Image] | None) -> tuple[str, ...]:
     start = source.media_dir if shard is None else f"{source.media_dir}/{source.name}"
-    return tuple([os.path.normpath(f"{start}/{path}" if path[:1] != "/" else path) for path in row.images])
+    return tuple(
+        [os.path.normpath(f"{start}/{path}" if path[:1] != "/" else path) for path in row.images]
+    )
 
 
 def _our_clip(name: str) -> tuple[str, str]:

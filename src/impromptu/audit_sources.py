@@ -119,7 +119,7 @@ def read(files: Sequence[File], media_dir: Path | None = None) -> Iterator[list[
             yield records
 
 
-def _values(file: File) -> Iterator[list[tuple[Any, Mapping[str, Image] | None]]]:
+def _values(file: File) -> Iterator[Sequence[tuple[Any, Mapping[str, Image] | None]]]:
     try:
         if file.path.suffix == ".tar":
             yield from shard_rows(file.path)

@@ -103,17 +103,24 @@ def audit(
 
 def _in_order(findings: Sequence[Finding], places: Mapping[int, str]) -> tuple[Finding, ...]:
     named = [
-        replace(finding, examples=tuple(places.get(e, e) for e in finding.examples))  # type: ignore[call-overload]
+        replace(finding, examples=tuple(_place(example, places) for example in finding.examples))
         for finding in findings
     ]
     return tuple(sorted(named, key=lambda finding: _ORDER.index(finding.severity)))
+
+
+def _place(example: str | tuple[int, ...], places: Mapping[int, str]) -> str:
+    if isinstance(example, str):
+        return example
+    return " and ".join(places.get(number, f"record number {number}") for number in example)
 
 
 def _places(
     files: Sequence[File], media_dir: Path | None, findings: Sequence[Finding]
 ) -> dict[int, str]:
     """Read the files once more, as far as needed, to name the records known by number only."""
-    wanted = {e for finding in findings for e in finding.examples if isinstance(e, int)}
+    examples = [e for finding in findings for e in finding.examples if not isinstance(e, str)]
+    wanted = {number for example in examples for number in example}
     places: dict[int, str] = {}
     if not wanted:
         return places

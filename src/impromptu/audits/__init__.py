@@ -90,7 +90,7 @@ class Finding:
         name: A stable snake_case name.
         text: What it is and what it means, with numbers and units.
         count, of: How many samples (or what the text says), of how many looked at.
-        examples: Where to look; a number is a ``Record.number`` still to be named.
+        examples: Where to look; numbers are of records, still to be named.
         table: Rows of cells, the first one the head.
         figures: The same for machines.
     """
@@ -100,7 +100,7 @@ class Finding:
     text: str
     count: int = 0
     of: int = 0
-    examples: tuple[str | int, ...] = ()
+    examples: tuple[str | tuple[int, ...], ...] = ()
     table: tuple[tuple[str, ...], ...] = ()
     figures: Mapping[str, Any] = field(default_factory=dict)
 
@@ -153,6 +153,14 @@ class Tally:
             return []
         told = text.replace("{n}", f"{count:,}").replace("{share}", percent(count, total))
         return [Finding(severity, name, told, count, total, tuple(self.examples[name]))]
+
+
+def graded(count: float, of: float) -> Severity:
+    """Call a fault an error where it is of many samples, a warning where it is of a few.
+
+    Every real log has a few odd moments; over 2 % the data is made wrongly.
+    """
+    return "error" if count > 0.02 * of else "warning"
 
 
 def percent(count: float, of: float) -> str:

@@ -31,7 +31,9 @@ class Formula:
 
     def miss_m(self, told: Floats, target_m: Floats) -> Floats:
         """Return how far (n,) values are from what the formula makes of (n, k) numbers."""
-        return np.abs(told[:, list(self.columns)] @ np.array(self.weights) - target_m)
+        made_m = told[:, list(self.columns)] @ np.array(self.weights)
+        miss_m: Floats = np.abs(made_m - target_m)
+        return miss_m
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,9 @@ def _drawn(values: Floats, target_m: Floats, random: np.random.Generator) -> Flo
     size = values.shape[1]
     draws = random.integers(0, len(values), (_DRAWS, size))
     matrices, sides = values[draws], target_m[draws]
-    solvable = np.abs(np.linalg.det(matrices)) > 1e-2 ** size
-    return np.linalg.solve(matrices[solvable], sides[solvable][..., None])[..., 0]
+    solvable = np.abs(np.linalg.det(matrices)) > 1e-2**size
+    weights: Floats = np.linalg.solve(matrices[solvable], sides[solvable][..., None])[..., 0]
+    return weights
 
 
 def hits(formula: Formula, told: Floats, target_m: Floats) -> Hits:

@@ -1,13 +1,11 @@
 """Remembers millions of texts in eight bytes each, and finds those that come again."""
 
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
-from random import Random
 
 import numpy as np
 
 from impromptu.arrays import Ints
+from impromptu.audits import SHOWN
 
 
 class Keys:
@@ -63,27 +61,22 @@ def joined(left: Ints, right: Ints) -> tuple[Ints, Ints]:
     return i, j[i]
 
 
-@dataclass(slots=True)
 class Reservoir:
-    """Chooses ``size`` of any number of items, all with the same chance.
+    """Chooses ``size`` of any number of items, all with the same chance."""
 
-    Attributes:
-        seen: How many have been offered.
-    """
-
-    size: int
-    random: Random
-    seen: int = 0
+    def __init__(self, size: int, seed: int) -> None:
+        self.size, self.seen = size, 0
+        self._random = np.random.default_rng(seed)
 
     def place(self) -> int | None:
         """Return where to keep the next item, in place of any there; None to pass it over."""
         self.seen += 1
         if self.seen <= self.size:
             return self.seen - 1
-        place = self.random.randrange(self.seen)
+        place = int(self._random.integers(self.seen))
         return place if place < self.size else None
 
 
-def first_numbers(numbers: Sequence[int] | Ints, shown: int) -> tuple[str | int, ...]:
-    """Return the first few record numbers, as examples."""
-    return tuple(int(number) for number in numbers[:shown])
+def first_pairs(left: Ints, right: Ints) -> tuple[tuple[int, int], ...]:
+    """Return the first few pairs of record numbers, as examples."""
+    return tuple(zip(left[:SHOWN].tolist(), right[:SHOWN].tolist(), strict=True))

@@ -5,7 +5,6 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from random import Random
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from impromptu.audits._keys import Reservoir
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 WAYPOINTS = 5
 """Waypoints looked at."""
+_PAST = 3
 _LONGEST = 16_384
 _MOST_NUMBERS = 400
 _MOVED_M = 2.0
@@ -33,7 +33,7 @@ class Row:
         told: (k,) numbers of the prompt, in order.
         decimals: (k,) how many decimals each was printed with.
         path_m: (n, 2) waypoints of the answer.
-        past_m: (2, 2) where the car was one and two steps ago; NaN where the prompt does not say.
+        past_m: (3, 2) where the car was one, two and three steps ago; NaN where it is not told.
         half: 0 or 1, the same for all samples of a log.
     """
 
@@ -57,7 +57,7 @@ class Layout:
         rounding: (k,) half of the last decimal.
         path_m: (n, WAYPOINTS, 2), fewer if there are fewer.
         path_rounding_m: Half of the last decimal of a waypoint.
-        past_m: (n, 2, 2) one and two steps ago; NaN where unknown.
+        past_m: (n, 3, 2) one, two and three steps ago; NaN where unknown.
         half: (n,) 0 or 1 by log.
     """
 
@@ -84,7 +84,7 @@ class Layout:
         """
         now = self.path_m
         jerk = np.abs(now[:, 2] - 3 * now[:, 1] + 3 * now[:, 0])
-        one, two = self.past_m[:, 0], self.past_m[:, 1]
+        one, two, _ = np.moveaxis(self.past_m, 1, 0)
         known = ~np.isnan(two).any(axis=1)
         velocity = np.abs(now[:, 0] + one)
         acceleration = np.abs(now[:, 0] + 3 * one - two)
@@ -112,7 +112,7 @@ class Numbers:
         if key not in self._kept and len(self._kept) >= _GROUPS:
             key = ("", "", sudden)
         if key not in self._kept:
-            self._kept[key] = (Reservoir(_KEPT, Random(len(self._kept))), [])
+            self._kept[key] = (Reservoir(_KEPT, seed=len(self._kept)), [])
         reservoir, rows = self._kept[key]
         if (place := reservoir.place()) is not None:
             rows[place : place + 1] = [_row(record, path_m, past_m)]
@@ -138,13 +138,11 @@ def _row(record: Record, path_m: Floats, past_m: Floats) -> Row:
     words = NUMBER.findall(record.prompt[:_LONGEST])[-_MOST_NUMBERS:]
     told = np.array([float(word) for word in words])
     decimals = np.array([len(word.partition(".")[2]) for word in words], dtype=np.int64)
-    past = np.full((2, 2), np.nan)
-    past[: min(2, len(past_m))] = past_m[::-1][:2]
+    past = np.full((_PAST, 2), np.nan)
+    past[: min(_PAST, len(past_m))] = past_m[::-1][:_PAST]
     half = zlib.crc32((record.log or str(record.number)).encode("utf-8", "replace")) & 1
     told[~np.isfinite(told)] = 0.0
-    return Row(
-        record.number, record.source.name, record.prompt, told, decimals, path_m, past, half
-    )
+    return Row(record.number, record.source.name, record.prompt, told, decimals, path_m, past, half)
 
 
 def _layout(rows: list[Row]) -> Layout:

@@ -3,8 +3,11 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import TypeVar
 
-from impromptu.audits import Audit, Finding, Record, one_line, percent
+from impromptu.audits import Audit, Finding, Record, Severity, one_line, percent
+
+T = TypeVar("T")
 
 _TASKS = ("q1", "q2", "q4", "q6")
 _DIGITS = re.compile(r"\d+")
@@ -34,7 +37,7 @@ class _Balance:
             words = hash(_DIGITS.sub("", record.prompt))
             self._count(self.by_words["q6"], (words, _action(record.answer)))
 
-    def _count(self, counter: Counter, key: object) -> None:
+    def _count(self, counter: Counter[T], key: T) -> None:
         if key in counter or len(counter) < _KINDS:
             counter[key] += 1
 
@@ -44,14 +47,16 @@ class _Balance:
         if "q6" in self.by_words:
             yield from self._words(self.by_words["q6"])
         if self.paths:
-            text = f"In {percent(self.standing, self.paths)} of {self.paths:,} trajectories the car "
+            text = (
+                f"In {percent(self.standing, self.paths)} of {self.paths:,} trajectories the car "
+            )
             text += "stays within 1 m of where it is."
             yield Finding("note", "standing", text, self.standing, self.paths)
 
     def _constant(self, task: str, classes: Counter[str]) -> Finding:
         total = classes.total()
         (name, count), *_ = classes.most_common(1)
-        severity = "warning" if count > _ONE_SIDED * total and total > 20 else "note"
+        severity: Severity = "warning" if count > _ONE_SIDED * total and total > 20 else "note"
         what = "objects of q2" if task == "q2" else f"answers to {task}"
         text = (
             f"Always answering '{one_line(name, 60)}' is right for {percent(count, total)} of "
@@ -79,7 +84,7 @@ class _Balance:
             f"{percent(right, total)} of the answers to q6 can be guessed; a constant one gets "
             f"{percent(constant, total)}."
         )
-        severity = "warning" if gain > _GAIN else "note"
+        severity: Severity = "warning" if gain > _GAIN else "note"
         yield Finding(severity, "words_tell", text, right, total)
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from impromptu.audits import SHOWN, Audit, Finding, Record, percent
-from impromptu.audits._keys import Keys, first_numbers
-
-_MOVED_M = 2.0
+from impromptu.arrays import Ints
+from impromptu.audits import Audit, Finding, Record, Severity, percent
+from impromptu.audits._keys import Keys, first_pairs
+from impromptu.audits._motion import is_eventful, motion_of
 
 
 class _Duplicates:
@@ -23,10 +23,8 @@ class _Duplicates:
         question = hash((record.paths, record.prompt))
         self.asked.add(question, number)
         self.whole.add((question, record.answer), number)
-        # Whoever stands still tells the same numbers every half second, and honestly.
-        if record.path_m is not None and len(record.path_m) > 2 and record.past_m is not None:
-            if len(record.past_m) and np.abs(record.path_m[-1]).max() > _MOVED_M:
-                self.motion.add((record.prompt, record.answer), number)
+        if is_eventful(record) and record.past_m is not None and len(record.past_m):
+            self.motion.add(motion_of(record), number)
 
     def findings(self) -> Iterator[Finding]:
         text = "{n} samples have an id that came before in their file; answers are joined by it."
@@ -40,20 +38,19 @@ class _Duplicates:
         yield from self._again("error", "two_answers", text, asked[other], first[other])
         motion, first = self.motion.repeats()
         other = ~np.isin(motion, whole)
-        severity = "warning" if other.sum() > 0.01 * len(self.motion) else "note"
+        severity: Severity = "warning" if other.sum() > 0.01 * len(self.motion) else "note"
         text = (
-            "{n} samples of a moving car have other images, yet the very numbers of an earlier "
-            "sample, in prompt and answer: images or poses may be assigned wrongly."
+            "{n} samples have other images, yet to the centimetre the past and the future of an "
+            "earlier one: one drive under two names (two cameras?), or poses assigned wrongly."
         )
         yield from self._again(severity, "same_motion", text, motion[other], first[other])
 
     def _again(
-        self, severity: str, name: str, text: str, later: "np.ndarray", first: "np.ndarray"
+        self, severity: Severity, name: str, text: str, later: Ints, first: Ints
     ) -> Iterator[Finding]:
         if count := len(later):
             told = text.replace("{n}", f"{count:,}").replace("{share}", percent(count, self.seen))
-            pairs = np.stack([first[:SHOWN], later[:SHOWN]], axis=1).ravel()
-            yield Finding(severity, name, told, count, self.seen, first_numbers(pairs, SHOWN + 1))
+            yield Finding(severity, name, told, count, self.seen, first_pairs(first, later))
 
 
 AUDIT = Audit("Is anything there twice?", _Duplicates)

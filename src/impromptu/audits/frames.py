@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from impromptu.arrays import Floats
-from impromptu.audits import Audit, Finding, Record, Tally, percent
+from impromptu.audits import Audit, Finding, Record, Tally, graded, percent
 
 _MOVED_M = 5.0
 _AHEAD_M, _BEHIND_M = 0.5, 1.0
@@ -13,7 +13,16 @@ _TURN_M = 0.3
 _JUMP_M = 4.0
 """A step may differ so much from the one before it: 16 m/s2 over half a second."""
 _LEAST = 20
-_MOST_SHARE = 0.02
+_ONE_SIDE = 0.35
+"""Chance would give a half."""
+_TEXTS = {
+    "past_ahead": "In {n} samples ({share}) the past lies ahead of the car.",
+    "behind": f"In {{n}} answers ({{share}}) the car goes back by more than {_BEHIND_M:g} m.",
+    "jump_now": "In {n} samples ({share}) the first waypoints do not go on from the past: from one "
+    f"step to the next the motion changes by more than {_JUMP_M:g} m.",
+    "jump": "In {n} answers ({share}) a step differs from the one before by more than "
+    f"{_JUMP_M:g} m, which is over 16 m/s2 at half-second steps: poses jump.",
+}
 
 
 class _Frames:
@@ -70,16 +79,11 @@ class _Frames:
     def findings(self) -> Iterator[Finding]:
         yield from self._axes()
         yield from self._sides()
-        for name, of, text in (
-            ("past_ahead", self.with_past, "In {n} samples ({share}) the past lies ahead of the car."),
-            ("behind", self.moving, "In {n} answers ({share}) the car goes back more than 1 m."),
-            ("jump_now", self.tally.seen, "In {n} samples ({share}) the first waypoints do not go on "
-             f"from the past: the step changes by more than {_JUMP_M:g} m from one to the next."),
-            ("jump", self.tally.seen, "In {n} answers ({share}) a step differs from the one before "
-             f"by more than {_JUMP_M:g} m, over 16 m/s2 at half-second steps: poses jump."),
-        ):  # fmt: skip
-            many = self.tally.counts.get(name, 0) > _MOST_SHARE * of
-            yield from self.tally.finding("error" if many else "warning", name, text, of)
+        totals = {"past_ahead": self.with_past, "behind": self.moving}
+        for name, text in _TEXTS.items():
+            of = totals.get(name, self.tally.seen)
+            severity = graded(self.tally.counts.get(name, 0), of)
+            yield from self.tally.finding(severity, name, text, of)
 
     def _axes(self) -> Iterator[Finding]:
         if self.moving >= _LEAST and self.sideways > self.moving / 2:
@@ -90,19 +94,19 @@ class _Frames:
             yield Finding("error", "axes_swapped", text, self.sideways, self.moving)
 
     def _sides(self) -> Iterator[Finding]:
-        if self.bends >= _LEAST and self.same_side < 0.35 * self.bends:
+        if self.bends >= _LEAST and self.same_side < _ONE_SIDE * self.bends:
             text = (
-                f"In only {percent(self.same_side, self.bends)} of the bends past and future lie on "
-                "the same side: y of the prompt and of the answer have opposite signs."
+                f"In only {percent(self.same_side, self.bends)} of the bends past and future lie "
+                "on the same side: y of the prompt and of the answer have opposite signs."
             )
-            count = self.bends - self.same_side
-            yield Finding("error", "y_flipped", text, count, self.bends)
-        if self.commands >= _LEAST and self.obeyed < 0.35 * self.commands:
+            yield Finding("error", "y_flipped", text, self.bends - self.same_side, self.bends)
+        if self.commands >= _LEAST and self.obeyed < _ONE_SIDE * self.commands:
             text = (
-                f"Only {percent(self.obeyed, self.commands)} of the prompts that say 'turn left' or "
-                "'turn right' have waypoints on that side: y points right, or commands are wrong."
+                f"Only {percent(self.obeyed, self.commands)} of the prompts that say 'turn left' "
+                "or 'turn right' have waypoints there: y points right, or commands are wrong."
             )
-            yield Finding("error", "command_side", text, self.commands - self.obeyed, self.commands)
+            count = self.commands - self.obeyed
+            yield Finding("error", "command_side", text, count, self.commands)
 
 
 AUDIT = Audit("Are waypoints in one frame, x forward and y left?", _Frames)

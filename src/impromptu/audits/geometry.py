@@ -1,15 +1,14 @@
-"""Do the answers about one clip contradict each other: plan and waypoints, road users twice told?"""
+"""Do answers about one clip contradict each other: plan and waypoints, road users in two lists?"""
 
 import re
 from array import array
 from collections.abc import Iterator
-from random import Random
 
 import numpy as np
 
 from impromptu.arrays import Bools, Floats, Ints
-from impromptu.audits import SHOWN, Audit, Finding, Record, percent
-from impromptu.audits._keys import Keys, Reservoir, first_numbers, joined
+from impromptu.audits import Audit, Finding, Record, graded, percent
+from impromptu.audits._keys import Keys, Reservoir, first_pairs, joined
 from impromptu.clip import STEP_S, MetaAction, Trajectory, Unanswerable
 from impromptu.geometry import wrap_rad
 from impromptu.meta_actions import PATH_WORDS, SPEED_WORDS, decide
@@ -19,8 +18,9 @@ from impromptu.questions.meta_action import read as read_action
 _POINTS = 6
 """Plans are about 3 s: six waypoints half a second apart."""
 _CHANGE_MPS, _STOP_MPS, _KEEP_MPS = 1.0, 2.0, 4.0
-_TURN_DEG, _BEND_DEG, _ASIDE_M, _WAY_M, _STEP_M = 10.0, 35.0, 1.0, 5.0, 0.5
-_LEAST_TURNS, _MOST_SHARE = 10, 0.02
+_TURN_DEG, _BEND_DEG = 10.0, 35.0
+_ASIDE_M, _FAR_M, _WAY_M, _STEP_M = 1.0, 3.0, 5.0, 0.5
+_LEAST_TURNS = 10
 _WORDS_KEPT = 2_000
 _FOOT = re.compile(
     r":\s*(?:\w+[._ ])*(?:pedestrian|person|adult|child)\w*(?:[._ ]\w+)*, (\d{1,4}) met\w+ ahead",
@@ -35,7 +35,7 @@ class _Geometry:
         self.plans, self.words = Keys(), array("b")
         self.paths, self.shapes = Keys(), array("f")
         self.nobody, self.on_foot = Keys(), Keys()
-        self.kept, self.chosen = [(0, 0.0, np.zeros((0, 2)))] * 0, Reservoir(_WORDS_KEPT, Random(0))
+        self.kept, self.chosen = list[tuple[int, float, Floats]](), Reservoir(_WORDS_KEPT, seed=0)
 
     def see(self, record: Record) -> None:
         if record.task == "q6" and record.clip:
@@ -62,9 +62,10 @@ class _Geometry:
         self.paths.add(record.clip, record.number)
         self.shapes.extend(_shape(path_m))
         if (place := self.chosen.place()) is not None:
-            before_m = record.past_m[-1] if record.past_m is not None and len(record.past_m) else path_m[0]
-            kept = (hash(record.clip), float(np.hypot(*before_m)) / STEP_S, path_m)
-            self.kept[place : place + 1] = [kept]
+            past_m = record.past_m
+            step_m = past_m[-1] if past_m is not None and len(past_m) else path_m[0]
+            speed_mps = float(np.hypot(*step_m)) / STEP_S
+            self.kept[place : place + 1] = [(hash(record.clip), speed_mps, path_m)]
 
     def findings(self) -> Iterator[Finding]:
         i, j = joined(self.plans.keys(), self.paths.keys())
@@ -80,8 +81,8 @@ class _Geometry:
             numbers = np.stack([self.nobody.numbers()[i], self.on_foot.numbers()[j]], axis=1)
             text = f"{len(i):,} answers to q1 see nobody, where q2 tells of someone on foot within "
             text += f"{_NEAR_M} m ahead in the same image."
-            severity = "error" if len(i) > _MOST_SHARE * len(self.nobody) else "warning"
-            examples = first_numbers(numbers.ravel(), SHOWN + 1)
+            severity = graded(len(i), len(self.nobody))
+            examples = first_pairs(*numbers.T)
             yield Finding(severity, "nobody_yet_someone", text, len(i), len(self.nobody), examples)
 
     def _strict(self) -> Iterator[Finding]:
@@ -102,7 +103,9 @@ class _Geometry:
                 f"{percent(same, total)} of {total:,} clips (strict data: about 85 to 95 %, since "
                 "they also know headings and the speed now)."
             )
-            yield Finding("note", "strict_words", text, same, total, figures={"agree": same / total})
+            yield Finding(
+                "note", "strict_words", text, same, total, figures={"agree": same / total}
+            )
 
 
 def _decided(speed_mps: float, path_m: Floats) -> MetaAction | None:
@@ -128,9 +131,7 @@ def _shape(path_m: Floats) -> tuple[float, float, float, float]:
     return early, late, float(np.rad2deg(turn_rad)), path_m[-1, 1]
 
 
-def _contradictions(
-    speeds: Ints, paths: Ints, shapes: Floats, numbers: Ints
-) -> Iterator[Finding]:
+def _contradictions(speeds: Ints, paths: Ints, shapes: Floats, numbers: Ints) -> Iterator[Finding]:
     early, late, turn, left = shapes.T
     speed, path = SPEED_WORDS.index, PATH_WORDS.index
     gain = late - early
@@ -152,7 +153,7 @@ def _contradictions(
         | ((paths == path("RIGHT_TURN")) & (turn > _TURN_DEG) & (left > _ASIDE_M))
         | ((paths == path("LEFT_CHANGE")) & straight & (left < -_ASIDE_M))
         | ((paths == path("RIGHT_CHANGE")) & straight & (left > _ASIDE_M))
-        | ((paths == path("STRAIGHT")) & (np.abs(turn) > _BEND_DEG) & (np.abs(left) > 3 * _ASIDE_M))
+        | ((paths == path("STRAIGHT")) & (np.abs(turn) > _BEND_DEG) & (np.abs(left) > _FAR_M))
     )
     text = (
         "{n} plans of q6 ({share}) contradict the path of the waypoints of the same clip: a turn or "
@@ -164,8 +165,8 @@ def _contradictions(
 def _wrong(name: str, text: str, wrong: Bools, numbers: Ints) -> Iterator[Finding]:
     if count := int(wrong.sum()):
         told = text.replace("{n}", f"{count:,}").replace("{share}", percent(count, len(wrong)))
-        severity = "error" if count > _MOST_SHARE * len(wrong) else "warning"
-        examples = first_numbers(numbers[wrong].ravel(), SHOWN + 1)
+        severity = graded(count, len(wrong))
+        examples = first_pairs(*numbers[wrong].T)
         yield Finding(severity, name, told, count, len(wrong), examples)
 
 
@@ -178,12 +179,14 @@ def _sides(paths: Ints, shapes: Floats) -> Iterator[Finding]:
     if total < _LEAST_TURNS:
         return
     text = (
-        f"In {percent(agree, total)} of {total:,} clips with a turn or change, words and the sign of "
-        "y agree on the side (y points left)."
+        f"In {percent(agree, total)} of {total:,} clips with a turn or change, words and the sign "
+        "of y agree on the side (y points left)."
     )
     if agree < total / 3:
-        text += " They do not: y points right, or left and right are swapped in the words."
-    yield Finding("error" if agree < total / 3 else "note", "sides", text, total - agree, total)
+        text += " So y points right, or left and right are swapped in the words."
+        yield Finding("error", "left_is_right", text, total - agree, total)
+    else:
+        yield Finding("note", "sides", text, total - agree, total)
 
 
 AUDIT = Audit("Do answers about one clip contradict each other?", _Geometry)

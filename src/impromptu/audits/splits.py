@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from impromptu.arrays import Bools, Ints
-from impromptu.audits import SHOWN, Audit, Finding, Record
-from impromptu.audits._keys import Keys, first_numbers, joined
+from impromptu.audits import Audit, Finding, Record, Severity
+from impromptu.audits._keys import Keys, first_pairs, joined
+from impromptu.audits._motion import is_eventful, motion_of
 
 _SPLITS = ("train", "val", "test")
 _LEAST_LOGS = 3
@@ -18,6 +18,7 @@ class _Splits:
         self.logs = {split: Keys() for split in _SPLITS}
         self.image_logs = {split: Keys() for split in _SPLITS}
         self.images = {split: Keys() for split in _SPLITS}
+        self.motions = {split: Keys() for split in _SPLITS}
         self.samples = dict.fromkeys(_SPLITS, 0)
         self.unsplit = 0
 
@@ -28,7 +29,11 @@ class _Splits:
             return
         self.samples[split] += 1
         if record.log:
-            (self.logs if record.log_told else self.image_logs)[split].add(record.log, record.number)
+            (self.logs if record.log_told else self.image_logs)[split].add(
+                record.log, record.number
+            )
+        if is_eventful(record):
+            self.motions[split].add(motion_of(record), record.number)
         for path in record.paths:
             self.images[split].add(path, record.number)
 
@@ -47,13 +52,23 @@ class _Splits:
     def _both(self, split: str, other: str) -> Iterator[Finding]:
         yield from self._shared("error", "same_log", split, other, self.logs, "logs, by their ids")
         yield from self._shared("error", "same_image", split, other, self.images, "image files")
+        what = "drives, by the very numbers of past and future"
+        yield from self._shared("warning", "same_motion", split, other, self.motions, what)
         logs = [np.unique(self.image_logs[one].keys()) for one in (split, other)]
         if min(map(len, logs)) >= _LEAST_LOGS:
             what = "logs, by the names of their images"
-            yield from self._shared("warning", "same_image_log", split, other, self.image_logs, what)
+            yield from self._shared(
+                "warning", "same_image_log", split, other, self.image_logs, what
+            )
 
     def _shared(
-        self, severity: str, name: str, split: str, other: str, by_split: dict[str, Keys], what: str
+        self,
+        severity: Severity,
+        name: str,
+        split: str,
+        other: str,
+        by_split: dict[str, Keys],
+        what: str,
     ) -> Iterator[Finding]:
         keys, others = by_split[split], by_split[other]
         mine, theirs = keys.keys(), others.keys()
@@ -64,11 +79,10 @@ class _Splits:
         hit = np.isin(theirs, mine)
         count = len(np.unique(others.numbers()[hit]))
         text = (
-            f"{len(i):,} {what}, are in {split} and in {other}; {count:,} samples of {other} are of "
-            f"them: what is measured on {other} was seen in {split}."
+            f"{len(i):,} {what}, are in {split} and in {other}; {count:,} samples of {other} "
+            f"are of them: what is measured on {other} was seen in {split}."
         )
-        pairs = np.stack([keys.numbers()[first][i], others.numbers()[j]], axis=1).ravel()
-        examples = first_numbers(pairs, SHOWN + 1)
+        examples = first_pairs(keys.numbers()[first][i], others.numbers()[j])
         yield Finding(severity, name, text, count, self.samples[other], examples)
 
 

@@ -6,13 +6,22 @@ from collections.abc import Iterator
 import numpy as np
 
 from impromptu.arrays import Floats
-from impromptu.audits import Audit, Finding, Record, Tally
+from impromptu.audits import Audit, Finding, Record, Tally, graded
+from impromptu.audits._motion import is_eventful
 
 _REMEMBERED = 50_000
-_MOVING_M, _EVENT_M = 0.5, 0.05
+_MOVING_M = 0.5
 _STEP_M = 1.0
 """A car that went this far in half a second does not stand to the centimetre in the next."""
 _LONG_TEXT = 40
+_TEXTS = {
+    "copied_path": "{n} answers ({share}) repeat the waypoints of the sample before, though the "
+    "car turns or brakes: they are half a second old.",
+    "padded": "In {n} answers ({share}) a car that moves at over 2 m/s stands still from one "
+    "waypoint to the next and to the end: the horizon was filled with the last one.",
+    "zero_end": "{n} answers ({share}) end in [0, 0] after moving: missing waypoints were written "
+    "as zeros.",
+}
 
 
 class _Staleness:
@@ -32,9 +41,7 @@ class _Staleness:
     def _path(self, record: Record, path: Floats) -> None:
         self.paths += 1
         steps_m = np.hypot(*np.diff(path, axis=0).T)
-        # A steady car honestly goes the same way again; one that turns or brakes does not.
-        eventful = np.abs(np.diff(path, 2, axis=0)).max() > _EVENT_M
-        if self._copied(record) and eventful and np.hypot(*path[0]) > _MOVING_M:
+        if self._copied(record) and is_eventful(record) and np.hypot(*path[0]) > _MOVING_M:
             self.tally.add("copied_path", record)
         moves = np.flatnonzero(steps_m)
         held = len(steps_m) - 1 - (moves[-1] if len(moves) else -1)
@@ -54,18 +61,11 @@ class _Staleness:
         return bool(record.log) and before == hash(record.answer)
 
     def findings(self) -> Iterator[Finding]:
-        find = self.tally.finding
-        text = "{n} answers ({share}) repeat the waypoints of the sample before, though the car moves."
-        yield from find("error", "copied_path", text, self.paths)
-        text = (
-            "In {n} answers ({share}) a moving car stops dead on its last waypoint: the horizon was "
-            "filled by repeating it."
-        )
-        yield from find("error", "padded", text, self.paths)
-        text = "{n} answers end in [0, 0] after moving: missing waypoints were written as zeros."
-        yield from find("error", "zero_end", text, self.paths)
+        for name, text in _TEXTS.items():
+            severity = graded(self.tally.counts.get(name, 0), self.paths)
+            yield from self.tally.finding(severity, name, text, self.paths)
         text = "{n} descriptions ({share}) are those of the sample before, word for word."
-        yield from find("warning", "copied_text", text, self.texts)
+        yield from self.tally.finding("warning", "copied_text", text, self.texts)
 
 
 AUDIT = Audit("Are labels stale or padded?", _Staleness)

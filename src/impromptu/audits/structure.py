@@ -36,7 +36,9 @@ class _Structure:
             yield from self.tally.finding("error", name, text)
         total = self.samples.total()
         if not total:
-            yield Finding("error", "no_samples", "There is no readable sample: nothing was audited.")
+            yield Finding(
+                "error", "no_samples", "There is no readable sample: nothing was audited."
+            )
             return
         if self.unnamed:
             text = f"{self.unnamed:,} samples have no id: answers can be joined by order only."

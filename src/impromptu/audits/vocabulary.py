@@ -69,7 +69,9 @@ class _Vocabulary:
     def findings(self) -> Iterator[Finding]:
         find = self.tally.finding
         for task, count in sorted(self.by_task.items()):
-            text = f"{{n}} answers to {task} ({{share}}) say nothing that {task} can be answered with."
+            text = (
+                f"{{n}} answers to {task} ({{share}}) say nothing that {task} can be answered with."
+            )
             yield from find("error", f"unreadable_{task}", text, count)
         yield from find("error", "other_tag", "{n} answers stand in the tags of another question.")
         yield from find("error", "half_tag", "{n} answers have an opening or a closing tag alone.")
