@@ -20,6 +20,7 @@ _ACTION = re.compile(r"\s*[A-Z]+\s*,\s*[A-Z]+(?:_[A-Z]+)?\s*")
 _LIGHT = re.compile(r"\s*(?:red|green|yellow|none)\s*\.?\s*", re.IGNORECASE)
 _COUNTED = re.compile(r"(.*?)[-_]?\d+")
 _HEX = re.compile(r"[0-9a-f]{12,}")
+_MOVED_M, _EVENT_M = 2.0, 0.05
 _LONGEST = 65_536
 """Characters of a text that are looked at for points."""
 
@@ -65,7 +66,9 @@ def make_record(
     clip, told = _our_clip(row.id)
     named = told or task_of_name(source.name)
     task = named or _task_of_form(row.answer)
-    moving = task in ("q7", "planning", "waypoints")
+    path_m = _points(row.answer) if task in ("q7", "planning", "waypoints") else None
+    past_m = _past(row.prompt) if path_m is not None else None
+    told_dataset = row.id.partition("/")[0] if told else ""
     return Record(
         number,
         place,
@@ -81,8 +84,9 @@ def make_record(
         shard=shard,
         prompt=row.prompt,
         answer=row.answer,
-        path_m=_points(row.answer) if moving else None,
-        past_m=_past(row.prompt) if moving else None,
+        path_m=path_m,
+        past_m=past_m,
+        motion=told_dataset + row.prompt + row.answer if _is_eventful(path_m) else "",
         faults=row.faults,
     )
 
@@ -134,6 +138,21 @@ def _past(prompt: str) -> Floats:
     points = _points(prompt)
     points = points[:-1] if len(points) and not points[-1].any() else points
     return points[1:] if len(points) and not points[0].any() else points
+
+
+def _is_eventful(path_m: Floats | None) -> bool:
+    """Tell whether the car moves, and its acceleration or its turning changes on its way.
+
+    Whoever stands, or drives on, brakes or turns steadily, tells the same numbers every half
+    second, and honestly so.
+    """
+    if path_m is None or len(path_m) < 4 or np.abs(path_m[-1]).max() < _MOVED_M:
+        return False
+    step_m = np.diff(path_m[:, 0]) + 1j * np.diff(path_m[:, 1])
+    way_m = np.abs(step_m)
+    turn_rad = np.angle(step_m[1:] * step_m[:-1].conj())
+    aside_m = np.diff(turn_rad) * way_m[1:-1]
+    return bool(max(np.abs(np.diff(way_m, 2)).max(), np.abs(aside_m).max()) > _EVENT_M)
 
 
 def _log_of_image(path: str) -> str:

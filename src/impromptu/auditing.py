@@ -30,7 +30,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What all audits found.
+    """What all audits found, the gravest first.
 
     Attributes:
         files: Names of the files read.
@@ -98,7 +98,12 @@ def audit(
         Section(name, known[name].title, _in_order(findings, places))
         for name, findings in found.items()
     ]
+    sections.sort(key=_gravity)
     return Result(tuple(str(file.path) for file in files), records, tuple(sections))
+
+
+def _gravity(section: Section) -> int:
+    return min((_ORDER.index(finding.severity) for finding in section.findings), default=9)
 
 
 def _in_order(findings: Sequence[Finding], places: Mapping[int, str]) -> tuple[Finding, ...]:

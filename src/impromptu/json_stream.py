@@ -11,7 +11,8 @@ BLOCK = 1 << 20
 LARGEST = 16 << 20
 """Characters of one value; a longer one is passed over, so that no file can fill the memory."""
 
-_BETWEEN = re.compile(r"[\s,\[\]]*")
+_FIRST = re.compile(r"\s*(\[?)")
+_BETWEEN = re.compile(r"[\s,]*(\]?)[\s,]*")
 _NEXT = re.compile(r"\n\s*\{")
 _NEAR_END = 32
 
@@ -54,14 +55,16 @@ class _Reader:
         text: What has not been taken off yet.
         lost: The text begins inside of a broken value.
         patience: Not worth trying again before the text is so long: a value does not end in it.
-        ends: The first and the last sign between values, brackets of a list that is whole.
+        began: What the file begins with: ``[`` for a list.
+        ended: The list's ``]`` was the last thing read.
     """
 
     def __init__(self) -> None:
         self.text = ""
         self.lost = False
         self.patience = 0
-        self.ends = ("", "")
+        self.began: str | None = None
+        self.ended = False
 
     def values(self, last: bool) -> Iterator[Any]:
         """Yield the values that end in the text; if it is the last of the file, all."""
@@ -94,18 +97,20 @@ class _Reader:
             if found is None:
                 return len(text)
             self.lost, at = False, found.end() - 1
+        if self.began is None and (first := _FIRST.match(text, at)):
+            if first.end() == len(text) and not first[1]:
+                return len(text)
+            self.began, at = first[1], first.end()
         between = _BETWEEN.match(text, at)
         if between is None:
             return at
-        if signs := between[0].strip():
-            self.ends = (self.ends[0] or signs[0], signs[-1])
-        elif between.end() < len(text):
-            self.ends = (self.ends[0] or "{", self.ends[1])
+        if between[1] or between.end() < len(text):
+            self.ended = bool(between[1]) and between.end() == len(text)
         return between.end()
 
     def unclosed(self) -> list[Broken]:
         """Say so if the file began a list and never ended it."""
-        if self.ends[0] != "[" or self.ends[1] == "]":
+        if not self.began or self.ended:
             return []
         return [Broken("cut_short", "the list has no end: no ']' after the last record")]
 

@@ -53,6 +53,8 @@ class Record:
         shard: The images that came with it in a tar file; None outside of one.
         path_m: (n, 2) waypoints of the answer; none unless it is a trajectory.
         past_m: (m, 2) points in brackets of such a sample's prompt, the present one left out.
+        motion: Dataset, prompt and answer of a drive that speeds up, brakes or turns anew on its
+            way, and so is not met twice to the centimetre; empty for steady ones.
         faults: (reason, text) of everything that is not as ShareGPT wants it.
         readable: It has a prompt and an answer.
     """
@@ -73,6 +75,7 @@ class Record:
     answer: str = ""
     path_m: Floats | None = None
     past_m: Floats | None = None
+    motion: str = ""
     faults: tuple[tuple[str, str], ...] = ()
     readable: bool = True
 

@@ -10,6 +10,8 @@ from impromptu.audits._exact import Formula, Hits, find, hits
 from impromptu.audits._numbers import Layout
 
 LEAST = 8
+ROUNDINGS = (0.005, 0.05)
+"""Of numbers with two decimals and with one. The coarser a number, the more inertia must miss."""
 _LEAST_SHARE = 0.05
 _OVER_CHANCE = 3
 """A leak is exact so many times as often as it is nearly exact; chance, half as often."""
@@ -47,23 +49,35 @@ class Leak:
 
 def judged(layout: Layout) -> int:
     """Return how many samples can tell a leak from inertia."""
-    surprises_m, _ = layout.surprises_m()
-    return int((surprises_m.max(axis=1) >= layout.sudden_m).sum())
+    surprises_m, _ = layout.surprises_m(0)
+    return int((surprises_m.max(axis=1) >= layout.sudden_m(ROUNDINGS[0])).sum())
 
 
-def search(layout: Layout) -> Iterator[Leak]:
-    """Yield a leak for each coordinate of the first waypoints that has one."""
-    surprises_m, known = layout.surprises_m()
+def search(layout: Layout) -> list[Leak]:
+    """Return a leak for each coordinate of the first waypoints that has one."""
+    for rounding in ROUNDINGS:
+        if leaks := list(_search(layout, layout.sudden_m(rounding))):
+            return leaks
+    return []
+
+
+def _search(layout: Layout, sudden_m: float) -> Iterator[Leak]:
     for waypoint in range(min(_TRIED, layout.path_m.shape[1])):
+        surprises_m, known = layout.surprises_m(waypoint)
         for axis in (0, 1):
-            sudden = surprises_m[:, axis] >= layout.sudden_m
-            formula = _formula(layout, waypoint, axis, sudden, known)
+            sudden = surprises_m[:, axis] >= sudden_m
+            formula = _formula(layout, waypoint, axis, sudden, known, sudden_m / 3)
             if formula is not None:
                 yield Leak(waypoint, axis, formula, sudden)
 
 
 def _formula(
-    layout: Layout, waypoint: int, axis: int, sudden: Bools, known: Bools
+    layout: Layout,
+    waypoint: int,
+    axis: int,
+    sudden: Bools,
+    known: Bools,
+    coarsest_m: float,
 ) -> Formula | None:
     if (count := int(sudden.sum())) < _FEW[1]:
         return None
@@ -76,17 +90,20 @@ def _formula(
         layout.rounding,
         target_m[fitted],
         layout.path_rounding_m,
-        layout.sudden_m / 4,
+        coarsest_m,
         seed=2 * waypoint + axis,
     )
     if formula is None:
         return None
     found = hits(formula, layout.told[tested], target_m[tested])
-    exact = sudden & (formula.miss_m(layout.told, target_m) <= formula.exact)
-    beyond_past = bool(known[sudden].all()) and not _from_past(layout, formula, axis, exact)
-    if count <= _SMALL:
+    if not many:
         return formula if found.exact == found.of >= _FEW[len(formula.columns)] else None
-    return formula if is_leak(found, beyond_past) else None
+    exact = sudden & (formula.miss_m(layout.told, target_m) <= formula.exact)
+    past_known = bool(known[sudden].all())
+    from_past = past_known and _from_past(layout, formula, axis, exact)
+    if from_past and len(formula.columns) > 1:
+        return None
+    return formula if is_leak(found, past_known and not from_past) else None
 
 
 def _from_past(layout: Layout, formula: Formula, axis: int, exact: Bools) -> bool:
@@ -108,9 +125,9 @@ def is_leak(found: Hits, beyond_past: bool) -> bool:
 
     Args:
         found: On samples the formula was not made from.
-        beyond_past: The formula says more than the past positions do. Where it does not, or where
-            the past is not told, cars between two fixes of their position may go on as before to
-            the digit; then nearly all samples must be exact.
+        beyond_past: The formula says more than the past positions do. Where the past is not told,
+            cars between two fixes of their position may go on as before to the digit; and where
+            it is a single position, it may be a future one; then nearly all must be exact.
     """
     if found.exact < LEAST:
         return False

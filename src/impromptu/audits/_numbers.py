@@ -70,26 +70,26 @@ class Layout:
     past_m: Floats
     half: Ints
 
-    @property
-    def sudden_m(self) -> float:
-        """How far from every simple continuation a waypoint must be to tell leak from inertia."""
-        rounding = float(np.median(self.rounding)) if len(self.rounding) else 0.0
+    def sudden_m(self, rounding: float) -> float:
+        """Return how far inertia must miss for a leak of so rounded numbers to be told from it."""
         return max(_SUDDEN_M, 6 * (self.path_rounding_m + 0.75 * rounding))
 
-    def surprises_m(self) -> tuple[Floats, Bools]:
+    def surprises_m(self, waypoint: int) -> tuple[Floats, Bools]:
         """Return (n, 2) how far inertia misses, along x and y, and (n,) whether the past is told.
 
-        The least of three misses: of constant velocity, of constant acceleration, and of the
-        first three waypoints' own constant acceleration. The first two need the past.
+        The least of four misses of a waypoint: of the present position, of constant velocity, of
+        constant acceleration, and of the first three waypoints' own constant acceleration. The
+        second and third need the past.
         """
-        now = self.path_m
-        jerk = np.abs(now[:, 2] - 3 * now[:, 1] + 3 * now[:, 0])
+        now, steps = self.path_m[:, waypoint], waypoint + 1
+        jerk = np.abs(self.path_m[:, 2] - 3 * self.path_m[:, 1] + 3 * self.path_m[:, 0])
         one, two, _ = np.moveaxis(self.past_m, 1, 0)
         known = ~np.isnan(two).any(axis=1)
-        velocity = np.abs(now[:, 0] + one)
-        acceleration = np.abs(now[:, 0] + 3 * one - two)
-        least = np.minimum(np.minimum(velocity, acceleration), jerk)
-        return np.where(known[:, None], least, jerk), known
+        straight_on = -steps * one
+        speeding_on = straight_on + steps * (steps + 1) / 2 * (two - 2 * one)
+        misses = np.abs([now, now - straight_on, now - speeding_on])
+        told = np.where(known[:, None], misses.min(axis=0), np.abs(now))
+        return np.minimum(told, jerk), known
 
 
 class Numbers:

@@ -13,7 +13,7 @@ _ROWS_A_COLUMN = 3
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Distances (m) of samples that were not fitted, (n, waypoints).
+    """Errors (m) along x and y of samples that were not fitted, (n, waypoints, 2).
 
     Attributes:
         probe_m: Of the probe.
@@ -48,5 +48,5 @@ def _errors_m(told: Floats, path_m: Floats, fitted: Bools) -> Floats:
     square = known.T @ known + _RIDGE * len(known) * np.eye(known.shape[1])
     weights = np.linalg.solve(square, known.T @ targets[fitted])
     made_m = (values[~fitted] @ weights).reshape(-1, *path_m.shape[1:])
-    errors: Floats = np.linalg.norm(made_m - path_m[~fitted], axis=2)
+    errors: Floats = np.abs(made_m - path_m[~fitted])
     return errors

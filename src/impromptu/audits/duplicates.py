@@ -7,7 +7,6 @@ import numpy as np
 from impromptu.arrays import Ints
 from impromptu.audits import Audit, Finding, Record, Severity, percent
 from impromptu.audits._keys import Keys, first_pairs
-from impromptu.audits._motion import is_eventful, motion_of
 
 
 class _Duplicates:
@@ -23,8 +22,8 @@ class _Duplicates:
         question = hash((record.paths, record.prompt))
         self.asked.add(question, number)
         self.whole.add((question, record.answer), number)
-        if is_eventful(record) and record.past_m is not None and len(record.past_m):
-            self.motion.add(motion_of(record), number)
+        if record.motion:
+            self.motion.add(record.motion, number)
 
     def findings(self) -> Iterator[Finding]:
         text = "{n} samples have an id that came before in their file; answers are joined by it."

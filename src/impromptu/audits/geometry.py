@@ -156,8 +156,8 @@ def _contradictions(speeds: Ints, paths: Ints, shapes: Floats, numbers: Ints) ->
         | ((paths == path("STRAIGHT")) & (np.abs(turn) > _BEND_DEG) & (np.abs(left) > _FAR_M))
     )
     text = (
-        "{n} plans of q6 ({share}) contradict the path of the waypoints of the same clip: a turn or "
-        f"change to the other side, or STRAIGHT along a bend of over {_BEND_DEG:g} degrees."
+        "{n} plans of q6 ({share}) contradict the path of the waypoints of the same clip: a turn "
+        f"or change to the other side, or STRAIGHT along a bend of over {_BEND_DEG:g} degrees."
     )
     yield from _wrong("path_contradiction", text, wrong, numbers)
 

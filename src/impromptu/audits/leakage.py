@@ -15,7 +15,7 @@ import numpy as np
 
 from impromptu.arrays import Bools, Floats
 from impromptu.audits import SHOWN, Audit, Finding, Record, Severity, Tally, one_line, percent
-from impromptu.audits._leaks import LEAST, Leak, judged, search
+from impromptu.audits._leaks import LEAST, ROUNDINGS, Leak, judged, search
 from impromptu.audits._numbers import NUMBER, Layout, Numbers
 from impromptu.audits._probe import Errors, probe
 from impromptu.clip import STEP_S
@@ -25,6 +25,8 @@ _POINT = re.compile(r"\[\s*[-+.\d]")
 _AXES = ("x", "y")
 _FILES_TOLD = 12
 _SPREAD = 0.9
+_ROUNDED = 2.4
+"""Roundings of a waypoint that a sum of some rounded numbers may be off by."""
 
 
 class _Leakage:
@@ -47,7 +49,7 @@ class _Leakage:
         yield from self.tally.finding("error", "answer_in_prompt", text)
         undecided = asked = 0
         for layout in self.numbers.layouts():
-            leaks = list(search(layout))
+            leaks = search(layout)
             asked += len(layout.rows)
             undecided += 0 if leaks or judged(layout) >= LEAST else len(layout.rows)
             if leaks:
@@ -75,11 +77,11 @@ def _exact_finding(layout: Layout, leaks: Sequence[Leak]) -> Finding:
     exact = (misses_m[0] <= first.formula.exact) & first.sudden
     count, of = int(exact.sum()), int(first.sudden.sum())
     by_file = _by_file(layout, first.sudden, exact)
-    formulas = "; ".join(_told(layout, leak) for leak in leaks)
     text = (
-        f"LABEL LEAK: waypoints can be computed from the prompt. {formulas}. Median error of the "
-        f"first of these: {np.median(misses_m[0]):.3f} m. Of {of:,} samples whose motion changes "
-        f"suddenly {count:,} ({percent(count, of)}) are exact to the printed digit"
+        f"LABEL LEAK: {', '.join(map(_where, leaks))} can be computed from the numbers of the "
+        f"prompt: {_where(first)} = {_formula(layout, first)}, with a median error of "
+        f"{np.median(misses_m[0]):.3f} m. Of {of:,} samples whose motion changes suddenly "
+        f"{count:,} ({percent(count, of)}) are exact to the printed digit"
         f"{_inertia(layout, first)}. By file: {_told_by_file(by_file)}."
     )
     figures = {
@@ -100,13 +102,13 @@ def _inertia(layout: Layout, leak: Leak) -> str:
     return f", where constant velocity misses by {np.nanmedian(miss_m):.2f} m (median)"
 
 
-def _told(layout: Layout, leak: Leak) -> str:
-    """Write a formula in words, with the prompt's words before each of its numbers."""
+def _formula(layout: Layout, leak: Leak) -> str:
+    """Write a formula, with the prompt's words before each of its numbers."""
     terms = [
         f"{weight:.3g} * {_around(layout.rows[0].prompt, int(layout.columns[column]))}"
         for column, weight in zip(leak.formula.columns, leak.formula.weights, strict=True)
     ]
-    return f"{_where(leak)} = {' + '.join(terms)}"
+    return " + ".join(terms)
 
 
 def _where(leak: Leak) -> str:
@@ -149,11 +151,11 @@ def _told_by_file(by_file: dict[str, tuple[int, int]]) -> str:
 def _leak_table(
     layout: Layout, leaks: Sequence[Leak], misses_m: Sequence[Floats]
 ) -> tuple[tuple[str, ...], ...]:
-    head = ("waypoint", "numbers of the prompt", "median error", "99th percentile", "exact")
+    head = ("waypoint", "is", "median error", "99th percentile", "exact")
     rows = [
         (
             _where(leak),
-            ", ".join(str(int(layout.columns[column]) + 1) for column in leak.formula.columns),
+            _formula(layout, leak),
             f"{np.median(miss_m):.3f} m",
             f"{np.quantile(miss_m, 0.99):.3f} m",
             percent(int((miss_m <= leak.formula.exact).sum()), len(miss_m)),
@@ -167,11 +169,13 @@ def _probe_findings(layout: Layout) -> Iterator[Finding]:
     errors = probe(layout.told, layout.path_m, layout.half == 0, seed=0)
     if errors is None:
         return
-    surprises_m, _ = layout.surprises_m()
-    sudden = (surprises_m.max(axis=1) >= layout.sudden_m)[errors.held]
-    count, limit_m = int(sudden.sum()), layout.sudden_m / 3
-    exact = _exact_waypoints(errors.probe_m[sudden], limit_m) if count >= 2 * LEAST else 0
-    median_m = np.median(errors.probe_m, axis=0)
+    surprises_m, _ = layout.surprises_m(0)
+    # With enough numbers of the past a linear fit foretells even motion well; so it is judged
+    # where inertia misses by far more, and by what rounding alone leaves.
+    sudden = (surprises_m >= 3 * layout.sudden_m(ROUNDINGS[0]))[errors.held]
+    count, limit_m = int(sudden.any(axis=1).sum()), _ROUNDED * layout.path_rounding_m
+    exact = max(_exact_waypoints(errors.probe_m[..., i], sudden[:, i], limit_m) for i in (0, 1))
+    median_m = np.median(np.linalg.norm(errors.probe_m, axis=2), axis=0)
     text = (
         f"A linear probe from the {len(layout.columns)} varying numbers of the prompt to the "
         f"waypoints, fitted on one half of the logs, misses the first waypoint by "
@@ -179,8 +183,8 @@ def _probe_findings(layout: Layout) -> Iterator[Finding]:
     )
     if exact:
         text = (
-            f"LABEL LEAK: {text}; on the {count:,} samples whose motion changes suddenly 90 % of "
-            f"its errors stay within {limit_m:.3f} m up to waypoint {exact}. Inertia cannot do it."
+            f"LABEL LEAK: {text}; where the motion changes suddenly, 90 % of its errors along x or "
+            f"along y stay within {limit_m:.3f} m up to waypoint {exact}. Inertia cannot do it."
         )
     else:
         text += ". Where the motion changes suddenly its error grows, as inertia's does."
@@ -191,9 +195,11 @@ def _probe_findings(layout: Layout) -> Iterator[Finding]:
     yield Finding(severity, name, text, count, len(sudden), (), table, figures)
 
 
-def _exact_waypoints(errors_m: Floats, limit_m: float) -> int:
-    """Return up to which waypoint nine of ten errors stay within a limit."""
-    spread_m = np.quantile(errors_m, _SPREAD, axis=0)
+def _exact_waypoints(errors_m: Floats, sudden: Bools, limit_m: float) -> int:
+    """Return up to which waypoint nine of ten errors on sudden motion stay within a limit."""
+    if sudden.sum() < 2 * LEAST:
+        return 0
+    spread_m = np.quantile(errors_m[sudden], _SPREAD, axis=0)
     return int((np.r_[spread_m, np.inf] > limit_m).argmax())
 
 
@@ -206,15 +212,18 @@ def _probe_table(layout: Layout, errors: Errors, sudden: Bools) -> tuple[tuple[s
         "shuffled prompts, median",
     )
     inertia_m = _constant_velocity_m(layout)[errors.held]
+    probe_m = np.linalg.norm(errors.probe_m, axis=2)
+    shuffled_m = np.linalg.norm(errors.shuffled_m, axis=2)
+    hard = sudden.any(axis=1)
     rows = [
         (
             f"{STEP_S * (place + 1):g} s",
-            _metres(errors.probe_m[:, place], 0.5),
-            _metres(errors.probe_m[sudden, place], _SPREAD),
+            _metres(probe_m[:, place], 0.5),
+            _metres(probe_m[hard, place], _SPREAD),
             _metres(inertia_m[:, place], 0.5),
-            _metres(errors.shuffled_m[:, place], 0.5),
+            _metres(shuffled_m[:, place], 0.5),
         )
-        for place in range(errors.probe_m.shape[1])
+        for place in range(probe_m.shape[1])
     ]
     return (head, *rows)
 

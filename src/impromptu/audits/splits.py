@@ -6,7 +6,6 @@ import numpy as np
 
 from impromptu.audits import Audit, Finding, Record, Severity
 from impromptu.audits._keys import Keys, first_pairs, joined
-from impromptu.audits._motion import is_eventful, motion_of
 
 _SPLITS = ("train", "val", "test")
 _LEAST_LOGS = 3
@@ -32,8 +31,8 @@ class _Splits:
             (self.logs if record.log_told else self.image_logs)[split].add(
                 record.log, record.number
             )
-        if is_eventful(record):
-            self.motions[split].add(motion_of(record), record.number)
+        if record.motion:
+            self.motions[split].add(record.motion, record.number)
         for path in record.paths:
             self.images[split].add(path, record.number)
 

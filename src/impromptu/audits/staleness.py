@@ -7,10 +7,8 @@ import numpy as np
 
 from impromptu.arrays import Floats
 from impromptu.audits import Audit, Finding, Record, Tally, graded
-from impromptu.audits._motion import is_eventful
 
 _REMEMBERED = 50_000
-_MOVING_M = 0.5
 _STEP_M = 1.0
 """A car that went this far in half a second does not stand to the centimetre in the next."""
 _LONG_TEXT = 40
@@ -41,14 +39,17 @@ class _Staleness:
     def _path(self, record: Record, path: Floats) -> None:
         self.paths += 1
         steps_m = np.hypot(*np.diff(path, axis=0).T)
-        if self._copied(record) and is_eventful(record) and np.hypot(*path[0]) > _MOVING_M:
+        if self._copied(record) and record.motion:
             self.tally.add("copied_path", record)
+        if not path[-1].any():
+            far_m = np.hypot(*path[np.flatnonzero(path.any(axis=1))][-1:].T)
+            if far_m.size and far_m[0] > _STEP_M:
+                self.tally.add("zero_end", record)
+            return
         moves = np.flatnonzero(steps_m)
         held = len(steps_m) - 1 - (moves[-1] if len(moves) else -1)
         if held and len(moves) and steps_m[moves[-1]] > _STEP_M:
             self.tally.add("padded", record, f"the last {held + 1} waypoints are one")
-        if len(path) > 3 and not path[-1].any() and np.abs(path[-3]).max() > _STEP_M:
-            self.tally.add("zero_end", record)
 
     def _copied(self, record: Record) -> bool:
         """Tell whether the answer is that of the record before of the same log and view."""
