@@ -1,0 +1,62 @@
+"""What is wrong with samples, ours or others': leaks, contradictions, duplicates, faults."""
+
+import argparse
+from pathlib import Path
+
+from impromptu import audits, plugins
+from impromptu.auditing import Result, audit
+from impromptu.audits import Finding
+from impromptu.cli import Command
+from impromptu.files import write_json
+from impromptu.report import audit_page
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    names = plugins.names(audits)
+    add = parser.add_argument
+    text = "JSON list, JSON lines or .tar shards of ShareGPT samples, or folders of them"
+    add("inputs", nargs="+", type=Path, metavar="FILE|DIR", help=text)
+    add("--json", type=Path, metavar="FILE", help="write all findings as JSON")
+    add("--html", type=Path, metavar="FILE", help="write a page to read")
+    add("--media_dir", type=Path, metavar="DIR", help="where image paths start [found by itself]")
+    known = f"of {', '.join(names)}"
+    add("--only", nargs="+", choices=names, metavar="NAME", help=f"audits to make, {known} [all]")
+    add("--skip", nargs="+", choices=names, metavar="NAME", default=[], help="audits to leave out")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Audit; return 2 if there is an error, 1 if there is a warning, else 0."""
+    chosen = args.only or plugins.names(audits)
+    names = [name for name in chosen if name not in args.skip]
+    if not names:
+        raise ValueError("no audit is left: --skip names all that were chosen")
+    result = audit(args.inputs, names, args.media_dir)
+    for section in result.sections:
+        for finding in section.findings:
+            _tell(section.name, finding)
+    _tell_sum(result)
+    if args.json:
+        write_json(args.json, result.to_json())
+    if args.html:
+        audit_page.write(args.html, result)
+    return result.exit_code
+
+
+def _tell(name: str, finding: Finding) -> None:
+    print(_printable(f"{finding.severity:7}  {name}/{finding.name}: {finding.text}"))
+    if finding.severity != "note":
+        for example in finding.examples[:3]:
+            print(_printable(f"             {example}"))
+
+
+def _tell_sum(result: Result) -> None:
+    counts = ", ".join(f"{result.count(kind):,} {kind}s" for kind in ("error", "warning", "note"))
+    print(f"{result.records:,} records in {len(result.files):,} files: {counts}")
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+COMMAND = Command("faults of samples: leaks, contradictions, duplicates", add_arguments, run)
