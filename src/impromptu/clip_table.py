@@ -1,0 +1,274 @@
+"""What is known of every clip of a split beyond its questions: log, tags, poses and boxes.
+
+Generation writes one Parquet file a dataset split, a row a clip; scores read it to tell groups
+apart and to see what a path runs into. Nothing of it ever enters a prompt.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from impromptu.arrays import Bools, Floats, Ints
+from impromptu.clip import STEP_S, Kind, PathWord, SpeedWord
+from impromptu.geometry import turned, wrap_rad
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_STEP_NS = round(STEP_S * 1e9)
+_WORLD = "world_x_m", "world_y_m", "world_yaw_rad"
+_PLANNING = "planning_x_m", "planning_y_m", "planning_yaw_rad"
+_BOX = "box_x_m", "box_y_m", "box_yaw_rad", "box_length_m", "box_width_m"
+_TEXTS = pa.list_(pa.string())
+_NUMBERS = pa.list_(pa.float64())
+
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("log", pa.string(), nullable=False),
+        pa.field("timestamp_ns", pa.int64(), nullable=False),
+        pa.field("tags", pa.map_(pa.string(), pa.string()), nullable=False),
+        pa.field("speed_mps", pa.float64()),
+        pa.field("speed_word", pa.string()),
+        pa.field("path_word", pa.string()),
+        *(pa.field(name, pa.float64(), nullable=False) for name in _WORLD),
+        *(pa.field(name, pa.float64()) for name in _PLANNING),
+        pa.field("box_id", _TEXTS, nullable=False),
+        pa.field("box_kind", _TEXTS, nullable=False),
+        pa.field("box_category", _TEXTS, nullable=False),
+        *(pa.field(name, _NUMBERS, nullable=False) for name in _BOX),
+        pa.field("box_observed", pa.list_(pa.bool_()), nullable=False),
+    ]
+)
+"""Columns of the file. Boxes are those of the clip's own keyframe, in its present ego frame."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surroundings:
+    """The boxes around one clip at k future steps, m in all, in one frame of its present.
+
+    Attributes:
+        known: (k,) whether the table holds a keyframe at that step; without one nobody knows.
+        step: (m,) which step a box is of, from 0.
+        xy_m: (m, 2) its centre.
+        yaw_rad: (m,)
+        size_m: (m, 2) length, width.
+        kind: (m,) position in ``KINDS``.
+        observed: (m,) whether the sensors saw it then.
+    """
+
+    known: Bools
+    step: Ints
+    xy_m: Floats
+    yaw_rad: Floats
+    size_m: Floats
+    kind: Ints
+    observed: Bools
+
+
+@dataclass(frozen=True, eq=False)
+class ClipTable:
+    """The n clips of one split, and all their b boxes one clip after the other.
+
+    Attributes:
+        source: Where they were read from, for messages.
+        ids, logs: (n,) texts.
+        timestamps_ns: (n,)
+        tags: (n,) such as location, time_of_day and weather, where known.
+        speeds_mps: (n,) NaN where not known.
+        speed_words, path_words: (n,) the ego's strict meta-action, None where not known.
+        world: (n, 3) x, y, yaw of the ego, metres and radians.
+        planning: (n, 3) x, y, yaw of the planning frame in the ego's; NaN where there is none.
+        box_starts: (n + 1,) where each clip's boxes begin and end.
+        box_poses: (b, 3) x, y, yaw in the ego frame of their clip.
+        box_sizes_m: (b, 2) length, width.
+        box_kinds: (b,) positions in ``KINDS``.
+        box_observed: (b,)
+    """
+
+    source: str
+    ids: Sequence[str]
+    logs: Sequence[str]
+    timestamps_ns: Ints
+    tags: Sequence[Mapping[str, str]]
+    speeds_mps: Floats
+    speed_words: Sequence[SpeedWord | None]
+    path_words: Sequence[PathWord | None]
+    world: Floats
+    planning: Floats
+    box_starts: Ints
+    box_poses: Floats
+    box_sizes_m: Floats
+    box_kinds: Ints
+    box_observed: Bools
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The row of each clip id."""
+        return {name: row for row, name in enumerate(self.ids)}
+
+    def rows_at(self, rows: Ints, steps: int) -> Ints:
+        """Return (n, steps) rows of the same logs at +0.5 s, +1 s ...; -1 where there is none.
+
+        A keyframe serves a step if it is less than half a step early or late.
+        """
+        log = np.unique(np.asarray(self.logs), return_inverse=True)[1]
+        order = np.lexsort((self.timestamps_ns, log))
+        # One key tells (log, time) pairs apart and keeps logs far from each other.
+        start_ns = self.timestamps_ns.min()
+        stride_ns = int(self.timestamps_ns.max() - start_ns) + (steps + 2) * _STEP_NS
+        key_ns = log.astype(np.int64) * stride_ns + (self.timestamps_ns - start_ns)
+        sorted_ns = key_ns[order]
+        wanted_ns = key_ns[rows][:, None] + _STEP_NS * np.arange(1, steps + 1)
+        after = np.searchsorted(sorted_ns, wanted_ns).clip(1, max(1, len(order) - 1))
+        near = np.stack([after - 1, after.clip(max=len(order) - 1)])
+        off_ns = np.abs(sorted_ns[near] - wanted_ns)
+        best = np.take_along_axis(near, off_ns.argmin(axis=0)[None], axis=0)[0]
+        found: Ints = np.where(off_ns.min(axis=0) < _STEP_NS / 2, order[best], -1)
+        return found
+
+    def boxes_at(self, rows: Ints, steps: int, planning: bool = False) -> list[Surroundings]:
+        """Return what is around each of n clips at +0.5 s, +1 s ... ``steps`` / 2 s.
+
+        The boxes are those of the following rows of the clip's log, moved by the egos' poses in
+        the world into the clip's present ego frame, or into its present planning frame. A clip
+        without a planning frame has no known step there.
+        """
+        at = self.rows_at(rows, steps)
+        frame = _compose(self.world[rows], self.planning[rows]) if planning else self.world[rows]
+        known = (at >= 0) & np.isfinite(frame).all(axis=1)[:, None]
+        sample, step = np.nonzero(known)
+        place = at[sample, step]
+        counts = self.box_starts[place + 1] - self.box_starts[place]
+        box = _ranges(self.box_starts[place], counts)
+        pose = _compose(np.repeat(self.world[place], counts, axis=0), self.box_poses[box])
+        pose = _seen_from(np.repeat(frame[sample], counts, axis=0), pose)
+        steps_of, owners = np.repeat(step, counts), np.repeat(sample, counts)
+        sizes_m, kinds, observed = (
+            self.box_sizes_m[box],
+            self.box_kinds[box],
+            self.box_observed[box],
+        )
+        ends = np.searchsorted(owners, np.arange(len(rows) + 1)).tolist()
+        parts = [slice(first, end) for first, end in zip(ends, ends[1:], strict=False)]
+        return [
+            Surroundings(
+                known[row],
+                steps_of[part],
+                pose[part, :2],
+                pose[part, 2],
+                sizes_m[part],
+                kinds[part],
+                observed[part],
+            )
+            for row, part in enumerate(parts)
+        ]
+
+
+def read(path: Path) -> ClipTable:
+    """Read a clip table.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no Parquet file, has other columns, or a value is missing, unknown or
+            not finite; the message names file, column and what to do.
+    """
+    try:
+        table = pq.read_table(path, columns=SCHEMA.names).cast(SCHEMA)
+        table.validate(full=True)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, KeyError, ValueError, OSError) as error:
+        raise _unusable(path, f"no clip table ({error})") from error
+    columns = {name: table[name].combine_chunks() for name in SCHEMA.names}
+    _require_whole(path, columns)
+    world, planning = (_stack(columns, names) for names in (_WORLD, _PLANNING))
+    starts, boxes = _boxes(path, columns)
+    if not np.isfinite(world).all() or not np.isfinite(boxes).all():
+        raise _unusable(path, "a pose or a box has values that are not finite")
+    return ClipTable(
+        source=str(path),
+        ids=columns["id"].to_pylist(),
+        logs=columns["log"].to_pylist(),
+        timestamps_ns=columns["timestamp_ns"].to_numpy(),
+        tags=[dict(pairs) for pairs in columns["tags"].to_pylist()],
+        speeds_mps=columns["speed_mps"].to_numpy(zero_copy_only=False),
+        speed_words=columns["speed_word"].to_pylist(),
+        path_words=columns["path_word"].to_pylist(),
+        world=world,
+        planning=planning,
+        box_starts=starts,
+        box_poses=boxes[:, :3],
+        box_sizes_m=boxes[:, 3:],
+        box_kinds=_kinds(path, columns["box_kind"].flatten()),
+        box_observed=columns["box_observed"].flatten().to_numpy(zero_copy_only=False).astype(bool),
+    )
+
+
+def _require_whole(path: Path, columns: Mapping[str, Any]) -> None:
+    """Refuse empty values where there must be some, and repeated clips."""
+    for name, column in columns.items():
+        if not SCHEMA.field(name).nullable and column.null_count:
+            raise _unusable(path, f"column {name} has {column.null_count} empty values")
+    if len(columns["id"].unique()) != len(columns["id"]):
+        raise _unusable(path, "a clip id comes twice")
+
+
+def _stack(columns: Mapping[str, Any], names: Sequence[str]) -> Floats:
+    numbers = [columns[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in names]
+    return np.stack(numbers, axis=1)
+
+
+def _boxes(path: Path, columns: Mapping[str, Any]) -> tuple[Ints, Floats]:
+    """Return (n + 1,) where each clip's boxes begin and (b, 5) their numbers."""
+    lists = [name for name in SCHEMA.names if name.startswith("box_")]
+    lengths = {name: columns[name].value_lengths().to_numpy(zero_copy_only=False) for name in lists}
+    for name in lists[1:]:
+        if (uneven := np.flatnonzero(lengths[name] != lengths[lists[0]])).size:
+            row = int(uneven[0])
+            raise _unusable(
+                path,
+                f"row {row}: {name} has {lengths[name][row]} values for "
+                f"{lengths[lists[0]][row]} of {lists[0]}",
+            )
+        if empty := columns[name].flatten().null_count:
+            raise _unusable(path, f"column {name} has {empty} empty values")
+    starts = np.concatenate([[0], np.cumsum(lengths[lists[0]], dtype=np.int64)])
+    return starts, _stack({name: columns[name].flatten() for name in _BOX}, _BOX)
+
+
+def _kinds(path: Path, kinds: Any) -> Ints:
+    encoded = kinds.dictionary_encode()
+    words = encoded.dictionary.to_pylist()
+    if unknown := sorted(set(words) - set(KINDS)):
+        raise _unusable(path, f"box_kind {unknown[0]!r} is none of {', '.join(KINDS)}")
+    places = np.array([KINDS.index(word) for word in words], dtype=np.int64)
+    codes: Ints = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return places[codes]
+
+
+def _unusable(path: Path, fault: str) -> ValueError:
+    return ValueError(f"{path}: {fault}; generate the samples again, which writes it anew")
+
+
+def _compose(outer: Floats, inner: Floats) -> Floats:
+    """Return a_SE2_c of (n, 3) a_SE2_b and (n, 3) b_SE2_c, each x, y, yaw."""
+    xy_m = outer[:, :2] + turned(inner[:, :2], outer[:, 2])
+    return np.column_stack([xy_m, wrap_rad(outer[:, 2] + inner[:, 2])])
+
+
+def _seen_from(base: Floats, other: Floats) -> Floats:
+    """Return base_SE2_x of (n, 3) world_SE2_base and world_SE2_x."""
+    xy_m = turned(other[:, :2] - base[:, :2], -base[:, 2])
+    return np.column_stack([xy_m, wrap_rad(other[:, 2] - base[:, 2])])
+
+
+def _ranges(starts: Ints, counts: Ints) -> Ints:
+    """Return starts[0] ... starts[0] + counts[0] - 1, starts[1] ..., in one array."""
+    skipped = np.repeat(starts - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
+    ranges: Ints = skipped + np.arange(int(counts.sum()))
+    return ranges
