@@ -12,9 +12,24 @@ from typing import Any
 import numpy as np
 
 from impromptu.arrays import Floats
+from impromptu.clip import Trajectory
+from impromptu.clip_table import Surroundings
 
 Sums = Mapping[str, Floats]
 """Columns of any one shape; each adds up over samples."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrueScene:
+    """What a path ran through: the true answer, for metrics that ask for the surroundings.
+
+    Attributes:
+        path: What the ego really did.
+        around: The boxes at the same steps, in the frame of the path.
+    """
+
+    path: Trajectory
+    around: Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +44,8 @@ class Metric:
             answers that could be read come here.
         figures: Those columns, summed over whichever samples, in any shape -> named figures of
             that shape, unrounded; NaN where a figure is 0 / 0.
+        headline: The one figure that stands for all where there is room for one.
+        in_scene: Whether the true answers must come as ``TrueScene``.
     """
 
     convention: str
@@ -36,6 +53,8 @@ class Metric:
     higher_is_better: bool
     sums: Callable[[Sequence[Any], Sequence[Any]], Sums]
     figures: Callable[[Sums], Mapping[str, Floats]]
+    headline: str
+    in_scene: bool = False
 
     def compare(self, predicted: Sequence[Any], true: Sequence[Any]) -> dict[str, float | None]:
         """Return the figures of all samples together; None where one is 0 / 0."""

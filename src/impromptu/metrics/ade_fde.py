@@ -34,4 +34,5 @@ METRIC = Metric(
     higher_is_better=False,
     sums=sums,
     figures=figures,
+    headline="ade",
 )

@@ -54,4 +54,5 @@ METRIC = Metric(
     higher_is_better=True,
     sums=sums,
     figures=figures,
+    headline="both_f1",
 )

@@ -31,4 +31,5 @@ METRIC = Metric(
     higher_is_better=True,
     sums=sums,
     figures=figures,
+    headline="accuracy",
 )

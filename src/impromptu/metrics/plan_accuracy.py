@@ -47,4 +47,5 @@ METRIC = Metric(
     higher_is_better=True,
     sums=sums,
     figures=figures,
+    headline="both",
 )

@@ -70,4 +70,5 @@ METRIC = Metric(
     higher_is_better=True,
     sums=sums,
     figures=figures,
+    headline="f1",
 )
