@@ -79,7 +79,7 @@ def _strict(args: argparse.Namespace, pairs: Sequence[Pair], unpredicted: list[s
     if args.per_sample:
         evaluation.write_per_sample(args.per_sample, evaluations[0])
     print("\n".join(_strict_lines(results)))
-    return _end(args.out, unpredicted, unscored, any(one.missing for one in evaluations))
+    return _end(args.out, unpredicted, unscored, any(one.reading.missing for one in evaluations))
 
 
 def _released(args: argparse.Namespace, pairs: Sequence[Pair], unpredicted: list[str]) -> int:

@@ -8,6 +8,9 @@ from impromptu.arrays import Floats
 from impromptu.clip import Trajectory
 from impromptu.metrics import Sums, ratio
 
+MISS_M = 2.0
+"""A final error beyond this is a miss, as in the Argoverse forecasting benchmarks."""
+
 
 def positions_m(trajectories: Sequence[Trajectory]) -> Floats:
     """Return the waypoints (n, k, 2) of n trajectories of k."""
@@ -45,10 +48,11 @@ def errors_m(predicted: Sequence[Trajectory], true: Sequence[Trajectory]) -> tup
 
 
 def error_sums(predicted: Sequence[Trajectory], true: Sequence[Trajectory]) -> dict[str, Floats]:
-    """Return the error at each time, such as ``error_0.5s``, and the number of samples."""
+    """Return the error at each time, such as ``error_0.5s``, whether the last is a miss, and 1."""
     t_s, error_m = errors_m(predicted, true)
     columns = {f"error_{s:g}s": error_m[:, column] for column, s in enumerate(t_s.tolist())}
-    return columns | {"samples": np.ones(len(error_m))}
+    missed = (error_m[:, -1] > MISS_M).astype(np.float64)
+    return columns | {"missed": missed, "samples": np.ones(len(error_m))}
 
 
 def at_horizon(sums: Sums, horizon_s: float) -> Floats:
