@@ -6,6 +6,7 @@ futures from averages over all keyframes.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from impromptu.metrics import Metric, Sums, grouped
 
 SPEED_BANDS_MPS = (0.5, 5.0, 10.0, 15.0)
 """Where one band of present speed ends and the next begins."""
+_EDGES = ["0", *(f"{edge:g}" for edge in SPEED_BANDS_MPS)]
+_BANDS = [f"{low} to {high} m/s" for low, high in pairwise(_EDGES)] + [f"from {_EDGES[-1]} m/s"]
 UNKNOWN = "unknown"
 
 
@@ -41,7 +44,7 @@ def of_all(
                 "samples": count,
                 "figures": {name: one[group] for name, one in figures.items()},
             }
-            for group, count in sorted(Counter(groups).items())
+            for group, count in sorted(Counter(groups).items(), key=_place)
         }
     return result
 
@@ -87,11 +90,13 @@ def _described(clips: ClipTable, row: int) -> dict[str, str | None]:
 def _band(speed_mps: float) -> str | None:
     if np.isnan(speed_mps):
         return None
-    place = int(np.searchsorted(SPEED_BANDS_MPS, speed_mps, side="right"))
-    edges = ["0", *(f"{edge:g}" for edge in SPEED_BANDS_MPS)]
-    if place == len(SPEED_BANDS_MPS):
-        return f"from {edges[place]} m/s"
-    return f"{edges[place]} to {edges[place + 1]} m/s"
+    return _BANDS[int(np.searchsorted(SPEED_BANDS_MPS, speed_mps, side="right"))]
+
+
+def _place(group: tuple[str, int]) -> tuple[int, str]:
+    """Put groups in the order of their names, but bands in that of their numbers."""
+    name, _ = group
+    return _BANDS.index(name) if name in _BANDS else -1, name
 
 
 def by_group(metric: Metric, sums: Sums, groups: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -25,8 +25,8 @@ EXCLUDE = "exclude"
 CONVENTIONS: Mapping[str, str] = {
     EXCLUDE: "only answers that could be read count; these are the figures shown elsewhere",
     "zeros": "an answer that could not be read counts as a car that stands still, as published",
-    "last_point": "a short answer is continued with its last waypoint, of a long one the first "
-    "count, and one without any counts as a car that stands still, as published for nuScenes",
+    "last_point": "a short answer is continued with its last waypoint, a long one cut off, and "
+    "one without any waypoint counts as a car that stands still, as published for nuScenes",
     "constant_velocity": "an answer that could not be read is replaced by going straight on at "
     "the speed its prompt tells; it stays left out where the prompt tells none",
 }
