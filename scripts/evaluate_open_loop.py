@@ -1,7 +1,7 @@
-"""Score nuScenes planning predictions: L2 (ST-P3 and UniAD conventions), ADE, FDE.
+"""Score nuScenes planning predictions: L2, ADE, FDE, collisions, each by its named conventions.
 
 python scripts/evaluate_open_loop.py --gt nuscenes_test.json --pred P.jsonl --out S.json
-    [--per_sample FILE]
+    [--clips FILE.parquet] [--per_sample FILE] [--resamples N] [--seed N]
 """
 
 import sys

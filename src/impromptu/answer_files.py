@@ -32,11 +32,19 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One sample's true text and the predicted one, None where nothing was predicted."""
+    """One sample's true text and the predicted one.
+
+    Attributes:
+        predicted: None where nothing was predicted, or nothing that is one text.
+        prompt: What was asked; empty where nobody needs it.
+        fault: Why there is not one text though something was predicted, in a few snake_case words.
+    """
 
     id: str
     true: str
     predicted: str | None
+    prompt: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +55,24 @@ class Joined:
         joined_by: ``id``; or ``order``, where the prediction file has no ids and as many lines as
             there are samples.
         preset: What the file of true answers says it was made with; empty where it says nothing.
+        extra: Ids that were predicted and never asked for.
+        repeated: Ids that were predicted more than once, always with the same text.
     """
 
     pair: Pair
     joined_by: Literal["id", "order"]
     preset: str
     answers: tuple[Answer, ...]
+    extra: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a prediction says, or why it says nothing."""
+
+    text: str | None
+    fault: str = ""
 
 
 def pair_folders(truth: Path, prediction: Path) -> tuple[list[Pair], list[Path]]:
@@ -75,6 +95,25 @@ def pair_folders(truth: Path, prediction: Path) -> tuple[list[Pair], list[Path]]
     return pairs, [path for path in true_paths if path not in paired]
 
 
+def clip_table_beside(truth: Path) -> Path | None:
+    """Find the clip table of a file of true answers, as generation lays both out.
+
+    It is ``clips/<dataset>_<split>.parquet`` in the folder of the file or one or two above, and
+    all words of its name are in the file's, or the last in the file's and the others in its
+    folder's. Of several the one that shares most words with the file's own name.
+    """
+    own, *above = _words(truth), _words(truth.parent), _words(truth.parent.parent)
+    for folder in truth.absolute().parents[:3]:
+        fitting = [
+            path
+            for path in sorted((folder / "clips").glob("*.parquet"))
+            if path.stem.lower().split("_")[-1] in own and _words(path) <= own.union(*above)
+        ]
+        if fitting:
+            return max(fitting, key=lambda path: len(_words(path) & own))
+    return None
+
+
 def task_of(path: Path) -> str:
     """Return the task a file is named after.
 
@@ -93,9 +132,11 @@ def task_of(path: Path) -> str:
 def join(pair: Pair) -> Joined:
     """Read both files and join them; a prediction that an engine failed to make is a missing one.
 
+    A prediction for another sample is set aside. A sample with two different predictions has none.
+
     Raises:
-        ValueError: A file is malformed, an id comes twice, a predicted id was never asked for, or
-            the predictions have no ids and are not as many as the samples.
+        ValueError: A file is malformed, no predicted id was asked for, or the predictions have no
+            ids and are not as many as the samples.
     """
     samples, preset = _truth(pair.truth)
     rows = [(where, *_prediction(where, row)) for where, row in _rows(pair.prediction)]
@@ -105,17 +146,19 @@ def join(pair: Pair) -> Joined:
                 f"{pair.prediction}: {len(rows)} predictions without 'id' for {len(samples)} "
                 f"samples of {pair.truth}; they can be joined by order only when the counts match"
             )
-        return Joined(pair, "order", preset, _answers(samples, [text for _, _, text in rows]))
+        return Joined(pair, "order", preset, _answers(samples, [said for _, _, said in rows]))
     by_id = _by_id(rows)
     _unique_samples(samples, pair.truth)
     asked = {sample.id for sample in samples}
-    if extra := [name for name in by_id if name not in asked]:
+    extra = tuple(name for name in by_id if name not in asked)
+    if extra and len(extra) == len(by_id):
         raise ValueError(
             f"{pair.prediction}: {len(extra)} ids are not in {pair.truth}, first {_first(extra)}; "
             "the predictions were made for other samples"
         )
-    answers = _answers(samples, [by_id.get(sample.id) for sample in samples])
-    return Joined(pair, "id", preset, answers)
+    said = [_one(by_id.get(sample.id, ())) for sample in samples]
+    repeated = tuple(name for name, all_ in by_id.items() if len(all_) > 1 and len(set(all_)) == 1)
+    return Joined(pair, "id", preset, _answers(samples, said), extra, repeated)
 
 
 def _truth(path: Path) -> tuple[list[Sample], str]:
@@ -132,9 +175,19 @@ def _truth(path: Path) -> tuple[list[Sample], str]:
     return samples, ", ".join(sorted(presets - {""}))
 
 
-def _answers(samples: Sequence[Sample], texts: Sequence[str | None]) -> tuple[Answer, ...]:
-    pairs = zip(samples, texts, strict=True)
-    return tuple(Answer(sample.id, sample.answer, text) for sample, text in pairs)
+def _answers(samples: Sequence[Sample], said: Sequence[_Said]) -> tuple[Answer, ...]:
+    return tuple(
+        Answer(sample.id, sample.answer, one.text, sample.prompt, one.fault)
+        for sample, one in zip(samples, said, strict=True)
+    )
+
+
+def _one(all_of_a_sample: Sequence[_Said]) -> _Said:
+    """Return the one prediction of a sample."""
+    different = set(all_of_a_sample)
+    if len(different) > 1:
+        return _Said(None, "predicted_twice")
+    return different.pop() if different else _Said(None)
 
 
 def _unique_samples(samples: Sequence[Sample], path: Path) -> None:
@@ -148,23 +201,22 @@ def _unique_samples(samples: Sequence[Sample], path: Path) -> None:
         seen.add(sample.id)
 
 
-def _by_id(rows: Sequence[tuple[str, str | None, str | None]]) -> dict[str, str | None]:
-    texts: dict[str, str | None] = {}
-    for where, name, text in rows:
+def _by_id(rows: Sequence[tuple[str, str | None, _Said]]) -> dict[str, list[_Said]]:
+    said: dict[str, list[_Said]] = {}
+    for where, name, one in rows:
         if name is None:
             raise ValueError(f"{where}: no 'id', though other predictions of this file have one")
-        if name in texts:
-            raise ValueError(f"{where}: id {name!r} comes twice; keep one prediction a sample")
-        texts[name] = text
-    return texts
+        said.setdefault(name, []).append(one)
+    return said
 
 
-def _prediction(where: str, row: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    text, name = row.get("predict"), row.get("id")
-    if not isinstance(text, str):
-        raise ValueError(f"{where}: expected the answer as text in 'predict', got {text!r:.80}")
+def _prediction(where: str, row: Mapping[str, Any]) -> tuple[str | None, _Said]:
+    if "predict" not in row:
+        raise ValueError(f"{where}: expected the answer as text in 'predict', got {row!r:.80}")
+    text, name = row["predict"], row.get("id")
+    said = _Said(text) if isinstance(text, str) else _Said(None, "not_text")
     failed = row.get("finish_reason") == "error"
-    return None if name is None else str(name), None if failed else text
+    return None if name is None else str(name), _Said(None) if failed else said
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -215,7 +267,7 @@ def _counterpart(path: Path, candidates: Sequence[Path]) -> Path:
 
 
 def _words(path: Path) -> set[str]:
-    stem = path.stem if path.suffix in _ENDINGS else path.name
+    stem = path.stem if path.suffix in (*_ENDINGS, ".parquet") else path.name
     return set(re.split(r"[^a-z0-9]+", stem.lower())) - {""}
 
 

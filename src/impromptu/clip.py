@@ -6,6 +6,7 @@ z up, in metres and seconds, with the present at zero.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import lt
 from pathlib import Path
 from typing import Literal
 
@@ -46,7 +47,8 @@ class Trajectory:
         if self.yaw_rad is not None:
             yaw_rad = floats(self.yaw_rad, count, name="Trajectory.yaw_rad")
             object.__setattr__(self, "yaw_rad", yaw_rad)
-        if (self.t_s[1:] <= self.t_s[:-1]).any():
+        times_s = self.t_s.tolist()
+        if not all(map(lt, times_s, times_s[1:])):
             raise ValueError("Trajectory.t_s: times must rise")
 
     def __len__(self) -> int:

@@ -7,6 +7,17 @@ from typing import Any
 IMAGE = "<image>"
 
 
+def clip_id(sample_id: str, task: str) -> str:
+    """Return the clip that a sample named ``<clip id>/<task>[/<view>]`` is about; else nothing."""
+    head, found, view = sample_id.rpartition(f"/{task}")
+    return head if found and view[:1] in ("", "/") else ""
+
+
+def log_of(clip: str) -> str:
+    """Return ``<dataset>/<log>`` of a clip named ``<dataset>/<log>/<keyframe>``; else nothing."""
+    return clip.rpartition("/")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One question about one clip, and its answer (empty where nobody has answered yet).

@@ -21,6 +21,8 @@ LAYERS = (
     ("datasets", "questions", "metrics", "miniature"),
     ("answer_files", "engines", "mining", "part", "prompts_page", "registry", "tiny_model"),
     ("clip_lookup", "ego_training", "manifest", "backends"),
+    ("breakdown", "intervals", "reading", "scoring"),
+    ("policies",),
     ("generation", "inference", "evaluation", "released_protocol"),
     ("pictures", "report"),
     ("contestants", "explorer", "rerun_export"),

@@ -27,7 +27,17 @@ def test_misses_and_false_objects_count() -> None:
     want = {"speed_precision": 2 / 4, "speed_recall": 2 / 3, "speed_f1": 4 / 7}
     for part in ("path", "both"):
         want |= {f"{part}_precision": 1 / 4, f"{part}_recall": 1 / 3, f"{part}_f1": 2 / 7}
-    assert got == pytest.approx(want | {"predicted_count": 4, "true_count": 3})
+    want |= {"predicted_count": 4, "true_count": 3}
+    # KEEP: there twice, told three times, twice rightly; STOP: there once, told of another object.
+    want |= {"KEEP_precision": 2 / 3, "KEEP_recall": 1.0, "KEEP_f1": 4 / 5, "STOP_f1": 0.0}
+    want |= {"speed_macro_f1": (4 / 5 + 0) / 2, "LEFT_TURN_recall": 0.0}
+    assert {name: got[name] for name in want} == pytest.approx(want)
+
+
+def test_the_sums_are_confusion_matrices_with_misses_and_inventions() -> None:
+    sums = intention_f1.METRIC.sums([{1: STOP, 3: STOP}], [{1: KEEP, 2: STOP}])
+    speed = {name: column.tolist() for name, column in sums.items() if name.startswith("speed:")}
+    assert speed == {"speed:>STOP": [1.0], "speed:KEEP>STOP": [1.0], "speed:STOP>": [1.0]}
 
 
 def test_answers_are_aligned_by_number_not_by_order_or_content() -> None:

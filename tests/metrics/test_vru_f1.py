@@ -31,30 +31,30 @@ def test_right_class_far_off_is_no_match() -> None:
 
 
 def test_tolerance_is_two_metres_on_the_ground() -> None:
-    assert vru_f1.matches([at(10, 3)], [at(12, 3)]) == 1
-    assert vru_f1.matches([at(10, 3)], [at(11, 5)]) == 0  # sqrt(5) m
+    assert len(vru_f1.matched([at(10, 3)], [at(12, 3)])) == 1
+    assert len(vru_f1.matched([at(10, 3)], [at(11, 5)])) == 0  # sqrt(5) m
 
 
 def test_left_is_not_right() -> None:
-    assert vru_f1.matches([at(10, 3)], [at(10, -3)]) == 0
+    assert len(vru_f1.matched([at(10, 3)], [at(10, -3)])) == 0
 
 
 def test_one_straight_ahead_is_seen() -> None:
-    assert vru_f1.matches([at(10, None)], [at(10, None)]) == 1
-    assert vru_f1.matches([at(10, None)], [at(10, -2)]) == 1
-    assert vru_f1.matches([at(10, None)], [at(10, 3)]) == 0
+    assert len(vru_f1.matched([at(10, None)], [at(10, None)])) == 1
+    assert len(vru_f1.matched([at(10, None)], [at(10, -2)])) == 1
+    assert len(vru_f1.matched([at(10, None)], [at(10, 3)])) == 0
     got = vru_f1.METRIC.compare([[]], [[at(10, None)]])
     assert (got["recall"], got["presence_accuracy"]) == (0.0, 0.0)
 
 
 def test_classes_match_but_for_capitals() -> None:
-    assert vru_f1.matches([at(5, 0, "Cyclist")], [at(5, 0, "CYCLIST")]) == 1
-    assert vru_f1.matches([at(5, 0, "cyclist")], [at(5, 0, "pedestrian")]) == 0
+    assert len(vru_f1.matched([at(5, 0, "Cyclist")], [at(5, 0, "CYCLIST")])) == 1
+    assert len(vru_f1.matched([at(5, 0, "cyclist")], [at(5, 0, "pedestrian")])) == 0
 
 
 def test_nearest_first_would_lose_a_match() -> None:
     # True at 10 and 12. A prediction at 11.1 is nearer to 12, but one at 13 can only take 12.
-    assert vru_f1.matches([at(11.1, 0), at(13, 0)], [at(10, 0), at(12, 0)]) == 2
+    assert len(vru_f1.matched([at(11.1, 0), at(13, 0)], [at(10, 0), at(12, 0)])) == 2
 
 
 def test_counts_are_summed_over_samples() -> None:
@@ -63,7 +63,33 @@ def test_counts_are_summed_over_samples() -> None:
     got = vru_f1.METRIC.compare(predicted, true)
     # Two matches of three told and three there: a crowd of five at one spot cannot be one match.
     want = {"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "presence_accuracy": 1.0}
-    assert got == pytest.approx(want | {"matched_count": 2, "predicted_count": 3, "true_count": 3})
+    want |= {"matched_count": 2, "predicted_count": 3, "true_count": 3}
+    assert {name: got[name] for name in want} == pytest.approx(want)
+
+
+def test_classes_and_distance_bands_have_scores_of_their_own() -> None:
+    predicted = [[at(5, 0), at(11, 3, "cyclist"), at(2, 0, "unicorn")]]
+    true = [[at(4, 0), at(11, 3, "cyclist"), at(19, 0)]]
+    got = vru_f1.METRIC.compare(predicted, true)
+    # One of two pedestrians was found, all that were told are right; what is never there is other.
+    assert (got["pedestrian_recall"], got["pedestrian_precision"]) == (0.5, 1.0)
+    assert (got["cyclist_f1"], got["other_precision"]) == (1.0, 0.0)
+    # The match of 5 m with 4 m joins two bands: found in one, rightly told in the other.
+    assert (got["0_to_5m_recall"], got["0_to_5m_precision"]) == (1.0, 0.0)
+    assert (got["5_to_10m_recall"], got["5_to_10m_precision"]) == (None, 1.0)
+    assert (got["15_to_20m_recall"], got["10_to_15m_f1"]) == (0.0, 1.0)
+    both = {vru_f1.METRIC.compare(predicted * 9, true * 9)[f"{g}_f1"] for g in ("cyclist", "other")}
+    assert both == {1.0, 0.0}
+
+
+def test_a_thousand_invented_classes_are_one() -> None:
+    predicted = [[at(5, 0, "x" * k)] for k in range(1, 1000)]
+    sums = vru_f1.METRIC.sums(predicted, [[at(5, 0)]] * 999)
+    assert {name.partition(":")[0] for name in sums if ":" in name} == {
+        "other",
+        "pedestrian",
+        "5_to_10m",
+    }
 
 
 def test_nobody_anywhere_leaves_f1_undefined() -> None:
@@ -74,7 +100,7 @@ def test_nobody_anywhere_leaves_f1_undefined() -> None:
 
 @given(sightings)
 def test_the_truth_repeated_scores_one(true: list[Sighting]) -> None:
-    assert vru_f1.matches(true, true) == len(true)
+    assert len(vru_f1.matched(true, true)) == len(true)
 
 
 @given(sightings, sightings)
@@ -90,4 +116,7 @@ def test_matches_are_as_many_as_any_assignment_gives(
         sum(fits(p, t) for p, t in zip(few, order, strict=True))
         for order in itertools.permutations(many, len(few))
     )
-    assert vru_f1.matches(predicted, true) == vru_f1.matches(true, predicted) == best
+    found = vru_f1.matched(predicted, true)
+    assert len(found) == len(vru_f1.matched(true, predicted)) == best
+    assert len({row for row, _ in found}) == len({column for _, column in found}) == best
+    assert all(fits(predicted[row], true[column]) for row, column in found)

@@ -78,7 +78,7 @@ def _file_fault(path: str) -> str:
     """Say what is wrong with a file, from its two ends; one of few bytes is decoded too."""
     if "\0" in path:
         return "missing_image"
-    if fault := image_fault(Path(path), {}):
+    if fault := image_fault(Path(path)):
         return fault
     with open(path, "rb") as file:
         head = file.read(8)

@@ -1,16 +1,22 @@
 """Score predictions against true answers: two folders, or two files."""
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-from impromptu import evaluation, released_protocol
-from impromptu.answer_files import TASKS, Pair, join, pair_folders, task_of
-from impromptu.cli import Command
+from impromptu import clip_table, evaluation, released_protocol
+from impromptu.answer_files import (
+    TASKS,
+    Pair,
+    clip_table_beside,
+    join,
+    pair_folders,
+    task_of,
+)
+from impromptu.cli import Command, _score_tables
+from impromptu.clip_table import ClipTable
 from impromptu.files import write_json
-
-_SHOWN = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +42,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--per_sample", type=Path, metavar="FILE", help="also write each sample's own figures"
     )
+    parser.add_argument(
+        "--clips",
+        type=Path,
+        metavar="FILE",
+        help="clip table, for collision rates and groups (default: in clips/ beside the samples)",
+    )
+    parser.add_argument(
+        "--resamples", type=int, default=1000, help="bootstrap draws; 0: no intervals (1000)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the draws (0)")
+    parser.add_argument(
+        "--text_metrics",
+        action="store_true",
+        help="also compare q3 and q5 word by word; needs pip install 'impromptu-vla[text]'",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
 
     True files without a file of predictions are named, and are no failure.
     """
+    if args.resamples < 0:
+        raise ValueError(f"--resamples {args.resamples}: expected 0 or more")
     if args.per_sample and (args.protocol == "released" or args.gt.is_dir()):
         raise ValueError("--per_sample goes with two files and the strict protocol")
     pairs, unpredicted = _pairs(args.gt, args.pred, args.task)
@@ -64,10 +87,10 @@ def _pairs(truth: Path, prediction: Path, task: str | None) -> tuple[list[Pair],
 
 
 def _strict(args: argparse.Namespace, pairs: Sequence[Pair], unpredicted: list[str]) -> int:
-    known = [pair for pair in pairs if evaluation.scored(pair.task)]
+    known = [pair for pair in pairs if evaluation.scored(pair.task, args.text_metrics)]
     unscored = [pair.prediction.name for pair in pairs if pair not in known]
     _require(known, pairs)
-    evaluations = [evaluation.evaluate(join(pair)) for pair in known]
+    evaluations = [evaluation.evaluate(join(pair), _options(args, pair)) for pair in known]
     results = [one.to_json() for one in evaluations]
     report = {
         "protocol": "strict",
@@ -78,8 +101,20 @@ def _strict(args: argparse.Namespace, pairs: Sequence[Pair], unpredicted: list[s
     write_json(args.out, report)
     if args.per_sample:
         evaluation.write_per_sample(args.per_sample, evaluations[0])
-    print("\n".join(_strict_lines(results)))
-    return _end(args.out, unpredicted, unscored, any(one.missing for one in evaluations))
+    for result in results:
+        print("\n".join(_score_tables.lines(result)))
+    return _end(args.out, unpredicted, unscored, any(one.reading.missing for one in evaluations))
+
+
+def _options(args: argparse.Namespace, pair: Pair) -> evaluation.Options:
+    path = args.clips or clip_table_beside(pair.truth)
+    clips = None if path is None else _read_clips(path)
+    return evaluation.Options(clips, args.resamples, args.seed, args.text_metrics)
+
+
+@cache
+def _read_clips(path: Path) -> ClipTable:
+    return clip_table.read(path)
 
 
 def _released(args: argparse.Namespace, pairs: Sequence[Pair], unpredicted: list[str]) -> int:
@@ -90,7 +125,7 @@ def _released(args: argparse.Namespace, pairs: Sequence[Pair], unpredicted: list
     print(f"released protocol: {released_protocol.FORGIVES}")
     for result in results:
         figures = released_protocol.RULES[result["q"]].figures
-        shown = "  ".join(f"{name} {_number(result[name], '')}" for name in figures)
+        shown = "  ".join(f"{name} {_score_tables.number(result[name], '')}" for name in figures)
         print(f"{result['q']}  {shown}  cnt {result['cnt']} of {result['asked']} asked")
         if result["note"]:
             print(f"    {result['note']}")
@@ -102,40 +137,6 @@ def _require(known: Sequence[Pair], pairs: Sequence[Pair]) -> None:
     if not known:
         tasks = ", ".join(sorted({pair.task for pair in pairs}))
         raise ValueError(f"nothing to score: this protocol has no score for {tasks}")
-
-
-def _strict_lines(results: Iterable[dict[str, Any]]) -> Iterator[str]:
-    for result in results:
-        counts = ("asked", "answered", "missing", "read", "unreadable")
-        yield f"{result['task']}  {result['question']}: {result['pred']}"
-        if result["preset"]:
-            yield f"  true answers and prompts of the {result['preset']} preset"
-        yield (
-            "  "
-            + ", ".join(f"{result[name]} {name}" for name in counts)
-            + (
-                ""
-                if result["joined_by"] == "id"
-                else "; joined by order, the predictions have no ids"
-            )
-        )
-        if result["missing_ids"]:
-            yield f"  missing, first: {', '.join(result['missing_ids'])}"
-        for example in result["unreadable_examples"][:_SHOWN]:
-            yield f"  unreadable: {example['id']}: {example['why']}"
-        if result["note"]:
-            yield f"  {result['note']}"
-        for name, metric in result["metrics"].items():
-            yield f"  {name}  ({metric['convention']})"
-            for figure, value in metric["figures"].items():
-                unit = metric["units"][figure]
-                yield f"    {figure:<20} {_number(value, unit):>12} {unit}"
-
-
-def _number(value: float | None, unit: str) -> str:
-    if value is None:
-        return "none (0 / 0)"
-    return f"{value:.0f}" if unit == "count" else f"{value:.4f}"
 
 
 def _end(out: Path, unpredicted: list[str], unscored: list[str], lossy: bool) -> int:

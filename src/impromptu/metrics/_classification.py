@@ -1,36 +1,56 @@
 """Counts of classes, and of things found: accuracy, precision, recall and F1 as sums give them.
 
 The columns of a part named ``speed`` are ``speed:TRUE>PREDICTED``, one for each pair of words that
-occurs: its confusion matrix.
+occurs: its confusion matrix. ``speed:TRUE>`` counts what was there and not told, ``speed:>TOLD``
+what was told and not there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
-from impromptu.arrays import Floats
+from impromptu.arrays import Floats, Ints
 from impromptu.metrics import Sums, ratio
 
+Key = TypeVar("Key", bound=Hashable)
 
-def confusion(part: str, predicted: Sequence[str], true: Sequence[str]) -> dict[str, Floats]:
-    """Return a column (n,) of ones and zeros for each pair of words that occurs."""
-    pairs = np.array([f"{part}:{t}>{p}" for p, t in zip(predicted, true, strict=True)])
-    return {name.item(): (pairs == name).astype(np.float64) for name in np.unique(pairs)}
+
+def tally(keys: Iterable[Key], samples: Sequence[int], count: int) -> dict[Key, Floats]:
+    """Return a column (count,) for each key: how often it comes with each sample."""
+    codes: dict[Key, int] = {}
+    coded = np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
+    of = np.asarray(samples, dtype=np.int64)
+    return {key: how_many(of[coded == code], count) for key, code in codes.items()}
+
+
+def how_many(samples: Sequence[int] | Ints, count: int) -> Floats:
+    """Return (count,) how often each sample occurs."""
+    of = np.asarray(samples, dtype=np.int64)
+    return np.bincount(of, minlength=count).astype(np.float64)
+
+
+def confusion(
+    part: str, pairs: Iterable[tuple[str, str]], samples: Sequence[int], count: int
+) -> dict[str, Floats]:
+    """Return a column (count,) for each pair of true and predicted word that occurs."""
+    cells = tally(pairs, samples, count)
+    return {f"{part}:{true}>{told}": cells[true, told] for true, told in sorted(cells)}
 
 
 def accuracy(part: str, sums: Sums) -> Floats:
-    """Return the share of equal pairs."""
-    cells = _cells(part, sums)
-    hits = [count for (true, predicted), count in cells.items() if true == predicted]
+    """Return the share of what was there that was told rightly."""
+    cells = {pair: count for pair, count in _cells(part, sums).items() if pair[0]}
+    hits = [count for (true, told), count in cells.items() if true == told]
     return ratio(np.sum(hits, axis=0), np.sum(list(cells.values()), axis=0))
 
 
 def class_scores(part: str, sums: Sums) -> dict[str, dict[str, Floats]]:
     """Return by class, in alphabetical order, precision, recall, F1 and number of true samples."""
     cells = _cells(part, sums)
-    none = np.zeros(np.shape(next(iter(cells.values()))))
+    none = np.zeros(np.shape(next(iter(sums.values()))))
     scores = {}
-    for word in sorted({word for pair in cells for word in pair}):
+    for word in sorted({word for pair in cells for word in pair} - {""}):
         told = sum((count for (_, p), count in cells.items() if p == word), none)
         there = sum((count for (t, _), count in cells.items() if t == word), none)
         found = detection_scores(cells.get((word, word), none), told, there)
@@ -38,12 +58,22 @@ def class_scores(part: str, sums: Sums) -> dict[str, dict[str, Floats]]:
     return scores
 
 
+def named_class_scores(part: str, sums: Sums) -> dict[str, Floats]:
+    """Return the scores of each class as ``WORD_precision`` and so on."""
+    return {
+        f"{word}_{name}": score
+        for word, scores in class_scores(part, sums).items()
+        for name, score in scores.items()
+    }
+
+
 def macro_f1(part: str, sums: Sums) -> Floats:
     """Return the plain mean of the classes' F1.
 
     A class that is predicted but never true counts, with 0; one that occurs nowhere does not.
     """
-    f1 = np.array([scores["f1"] for scores in class_scores(part, sums).values()])
+    none = [np.full(np.shape(next(iter(sums.values()))), np.nan)]
+    f1 = np.array([scores["f1"] for scores in class_scores(part, sums).values()] or none)
     return ratio(np.nansum(f1, axis=0), (~np.isnan(f1)).sum(axis=0))
 
 

@@ -1,21 +1,8 @@
 """Average and final displacement error over the whole horizon, and how often the end is missed."""
 
-from collections.abc import Sequence
-
 from impromptu.arrays import Floats
-from impromptu.clip import Trajectory
 from impromptu.metrics import Metric, Sums, ratio
-from impromptu.metrics._displacement import error_sums, times_s, up_to_horizon
-
-MISS_M = 2.0
-"""A final error beyond this is a miss, as in the Argoverse forecasting benchmarks."""
-
-
-def sums(predicted: Sequence[Trajectory], true: Sequence[Trajectory]) -> dict[str, Floats]:
-    """Return the error at each time, and whether the last one is a miss."""
-    errors = error_sums(predicted, true)
-    final_m = errors[f"error_{times_s(errors)[-1]:g}s"]
-    return errors | {"missed": (final_m > MISS_M).astype(float)}
+from impromptu.metrics._displacement import MISS_M, error_sums, times_s, up_to_horizon
 
 
 def figures(sums: Sums) -> dict[str, Floats]:
@@ -32,6 +19,7 @@ METRIC = Metric(
     convention=f"ADE over all steps of the horizon, FDE at its end, miss: FDE over {MISS_M:g} m",
     unit="m",
     higher_is_better=False,
-    sums=sums,
+    sums=error_sums,
     figures=figures,
+    headline="ade",
 )

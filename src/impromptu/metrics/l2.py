@@ -24,4 +24,5 @@ METRIC = Metric(
     higher_is_better=False,
     sums=error_sums,
     figures=figures,
+    headline="up_to_5s",
 )

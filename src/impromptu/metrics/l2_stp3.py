@@ -27,4 +27,5 @@ METRIC = Metric(
     higher_is_better=False,
     sums=error_sums,
     figures=figures,
+    headline="avg",
 )

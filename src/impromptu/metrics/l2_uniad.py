@@ -28,4 +28,5 @@ METRIC = Metric(
     higher_is_better=False,
     sums=error_sums,
     figures=figures,
+    headline="avg",
 )

@@ -4,24 +4,21 @@ from collections.abc import Sequence
 
 from impromptu.arrays import Floats
 from impromptu.metrics import Metric, Sums
-from impromptu.metrics._classification import accuracy, class_scores, confusion, macro_f1
+from impromptu.metrics._classification import accuracy, confusion, macro_f1, named_class_scores
 
 _PART = "light"
 
 
 def sums(predicted: Sequence[str], true: Sequence[str]) -> dict[str, Floats]:
     """Count each pair of true and predicted state."""
-    return confusion(_PART, predicted, true)
+    pairs = zip(true, predicted, strict=True)
+    return confusion(_PART, pairs, range(len(true)), len(true))
 
 
 def figures(sums: Sums) -> dict[str, Floats]:
     """Return accuracy, macro-F1, and the scores and number of true samples of each state."""
-    by_state = {
-        f"{state}_{name}": score
-        for state, scores in class_scores(_PART, sums).items()
-        for name, score in scores.items()
-    }
-    return {"accuracy": accuracy(_PART, sums), "macro_f1": macro_f1(_PART, sums)} | by_state
+    overall = {"accuracy": accuracy(_PART, sums), "macro_f1": macro_f1(_PART, sums)}
+    return overall | named_class_scores(_PART, sums)
 
 
 METRIC = Metric(
@@ -31,4 +28,5 @@ METRIC = Metric(
     higher_is_better=True,
     sums=sums,
     figures=figures,
+    headline="accuracy",
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from impromptu.clip import Camera, Clip, Observation, Unanswerable, covers_s
+from impromptu.clip import Camera, Clip, Observation, Trajectory, Unanswerable, covers_s
 from impromptu.preset import Preset
 from impromptu.wording import Wording
 
@@ -12,7 +12,15 @@ __all__ = ["AnswerError", "Question", "Unanswerable", "observe"]
 
 
 class AnswerError(ValueError):
-    """Text that does not answer the question it was asked."""
+    """Text that does not answer the question it was asked.
+
+    Attributes:
+        reason: Why, in a few snake_case words that are the same for all answers of the kind.
+    """
+
+    def __init__(self, message: str, reason: str = "malformed") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def _all_of_it(clip: Clip, preset: Preset) -> Observation:
@@ -37,6 +45,9 @@ class Question:
         write: An answer as text.
         read: Text as an answer; raises ``AnswerError``.
         metrics: Names of the metrics that compare two answers.
+        read_padded: Text as a trajectory, come what may: a short one is continued with its last
+            waypoint, one without any stands still. None where answers are no trajectories. For
+            figures that are made so elsewhere; never instead of ``read``.
         narrow: What of a clip, whose cameras are already those of ``views``, this question shows;
             raises ``Unanswerable``. The one place where a question may look at the future, which
             under ``strict`` one does: q3 tells the decision whose reason it asks for.
@@ -53,6 +64,7 @@ class Question:
     read: Callable[[str], Any]
     metrics: tuple[str, ...]
     narrow: Callable[[Clip, Preset], Observation] = _all_of_it
+    read_padded: Callable[[str], Trajectory] | None = None
     only: tuple[str, ...] = ()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import get_args
 
 import numpy as np
@@ -74,10 +75,11 @@ def untagged(tag: str, text: str) -> str:
     before, opened, rest = text.partition(f"<{tag}>")
     inside, closed, after = rest.partition(f"</{tag}>")
     if not opened or not closed or f"<{tag}>" in inside + after or f"</{tag}>" in before + after:
-        raise AnswerError(f"expected <{tag}> and </{tag}> once each, in {text[:80]!r}")
+        raise AnswerError(f"expected <{tag}> and </{tag}> once each, in {text[:80]!r}", "tags")
     return inside
 
 
+@lru_cache(maxsize=1024)
 def meta_action(text: str) -> MetaAction:
     """Read ``SPEED,PATH``, in any case and spacing.
 
@@ -88,7 +90,8 @@ def meta_action(text: str) -> MetaAction:
     if len(words) != 2 or words[0] not in SPEEDS or words[1] not in PATHS:
         raise AnswerError(
             f"expected SPEED, PATH with SPEED of {', '.join(SPEEDS)} and PATH of "
-            f"{', '.join(PATHS)}; got {text[:80]!r}"
+            f"{', '.join(PATHS)}; got {text[:80]!r}",
+            "unknown_words",
         )
     return MetaAction(SPEEDS[words[0]], PATHS[words[1]])
 
@@ -105,5 +108,5 @@ def read_sentence(text: str) -> str:
         AnswerError: There is none.
     """
     if not text.strip():
-        raise AnswerError("expected a sentence, got an empty answer")
+        raise AnswerError("expected a sentence, got an empty answer", "empty")
     return text.strip()

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -60,15 +61,21 @@ def read(text: str) -> dict[int, MetaAction]:
     """
     actions: dict[int, MetaAction] = {}
     for line in filter(None, map(str.strip, untagged(TAG, text).splitlines())):
-        match = _LINE.fullmatch(line)
-        if match is None:
-            raise AnswerError(f"expected 'Object k: SPEED, PATH', got {line[:80]!r}")
-        if (number := int(match[1])) in actions:
-            raise AnswerError(f"Object {number} comes twice in {text[:80]!r}")
-        actions[number] = meta_action(match[2])
+        number, action = _read_line(line)
+        if number in actions:
+            raise AnswerError(f"Object {number} comes twice in {text[:80]!r}", "repeated_object")
+        actions[number] = action
     if not actions:
-        raise AnswerError(f"expected lines 'Object k: SPEED, PATH', got {text[:80]!r}")
+        raise AnswerError(f"expected lines 'Object k: SPEED, PATH', got {text[:80]!r}", "no_line")
     return actions
+
+
+@lru_cache(maxsize=1024)
+def _read_line(line: str) -> tuple[int, MetaAction]:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise AnswerError(f"expected 'Object k: SPEED, PATH', got {line[:80]!r}", "malformed_line")
+    return int(match[1]), meta_action(match[2])
 
 
 QUESTION = Question(

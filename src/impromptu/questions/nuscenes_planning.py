@@ -68,6 +68,11 @@ def _tracked(ego: Trajectory, ego_SE2_planning: SE2 | None) -> Trajectory:
     return Trajectory(ego.t_s, xy_m, wrap_rad(ego.yaw_rad))
 
 
+def read_padded(text: str) -> Trajectory:
+    """Read whatever waypoints are there, continued with the last one."""
+    return _waypoints.read_padded(text, COUNT)
+
+
 QUESTION = Question(
     task="planning",
     views="front",
@@ -77,7 +82,17 @@ QUESTION = Question(
     truth=truth,
     write=write,
     read=read,
-    metrics=("l2_stp3", "l2_uniad", "ade_fde"),
+    metrics=(
+        "l2_stp3",
+        "l2_uniad",
+        "l2_lightemma",
+        "l2_openemma",
+        "ade_fde",
+        "collision_uniad",
+        "collision_vad",
+        "collision_sparsedrive",
+    ),
     narrow=narrow,
+    read_padded=read_padded,
     only=("nuscenes",),
 )

@@ -21,7 +21,9 @@ def read(text: str) -> str:
     """
     word = text.strip().removesuffix(".").lower()
     if word not in LIGHTS:
-        raise AnswerError(f"expected one of {', '.join(LIGHTS.values())}, got {text[:80]!r}")
+        raise AnswerError(
+            f"expected one of {', '.join(LIGHTS.values())}, got {text[:80]!r}", "unknown_words"
+        )
     return LIGHTS[word]
 
 

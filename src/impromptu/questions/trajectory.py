@@ -44,6 +44,11 @@ def read(text: str) -> Trajectory:
     return _waypoints.read(text, COUNT)
 
 
+def read_padded(text: str) -> Trajectory:
+    """Read whatever waypoints are there, continued with the last one."""
+    return _waypoints.read_padded(text, COUNT)
+
+
 QUESTION = Question(
     task="q7",
     views="forward",
@@ -55,4 +60,5 @@ QUESTION = Question(
     read=read,
     metrics=("l2", "ade_fde"),
     narrow=narrow,
+    read_padded=read_padded,
 )

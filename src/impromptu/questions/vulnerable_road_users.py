@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from math import isfinite
 
 from impromptu.clip import Agent, Clip, Observation, Unanswerable
 from impromptu.preset import Preset
@@ -70,6 +72,9 @@ _CLAUSE = re.compile(
     r"(?: and (?P<aside>\d+(?:\.\d+)?) meters? to the (?P<side>left|right))?",
     re.IGNORECASE | re.ASCII,
 )
+_NOBODY = re.compile(r"no\b", re.IGNORECASE)
+_SOMEBODY = re.compile(r"yes, i see ", re.IGNORECASE)
+_BETWEEN = re.compile(r",? and (?=an? )|, (?=an? )")
 
 
 def read(text: str) -> tuple[Sighting, ...]:
@@ -79,25 +84,31 @@ def read(text: str) -> tuple[Sighting, ...]:
         AnswerError: The text starts with neither, or a clause is not understood.
     """
     text = " ".join(text.split())
-    if re.match(r"no\b", text, re.IGNORECASE):
+    if _NOBODY.match(text):
         return ()
-    start = re.match(r"yes, i see ", text, re.IGNORECASE)
-    if start is None:
-        raise AnswerError(f"expected 'Yes, I see ...' or 'No, ...', got {text[:80]!r}")
-    clauses = re.split(r",? and (?=an? )|, (?=an? )", text[start.end() :].rstrip(" ."))
+    if (start := _SOMEBODY.match(text)) is None:
+        raise AnswerError(
+            f"expected 'Yes, I see ...' or 'No, ...', got {text[:80]!r}", "neither_yes_nor_no"
+        )
+    clauses = _BETWEEN.split(text[start.end() :].rstrip(" ."))
     return tuple(_read_clause(clause) for clause in clauses)
 
 
+@lru_cache(maxsize=4096)
 def _read_clause(clause: str) -> Sighting:
     match = _CLAUSE.fullmatch(clause)
     if match is None:
         raise AnswerError(
             "expected 'a CLASS located X meters ahead of me[ and Y meters to the left|right]', "
-            f"got {clause[:80]!r}"
+            f"got {clause[:80]!r}",
+            "malformed_clause",
         )
     sign = 1.0 if (match["side"] or "").lower() == "left" else -1.0
     left_m = sign * float(match["aside"]) if match["aside"] else None
-    return Sighting(match["category"], float(match["ahead"]), left_m)
+    ahead_m = float(match["ahead"])
+    if not isfinite(ahead_m + (left_m or 0.0)):
+        raise AnswerError(f"expected meters, got {clause[:80]!r}", "number_too_large")
+    return Sighting(match["category"], ahead_m, left_m)
 
 
 QUESTION = Question(
