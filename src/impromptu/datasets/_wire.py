@@ -21,9 +21,10 @@ _HEAD = 2 * _LONGEST
 _SIZES = np.array([0, 8, 0, -1, -1, 4, -1, -1])
 """Bytes of each wire type; 0 where a varint tells, -1 where there is no such type."""
 _BLOCK, _GROWTH = 512, 8
-"""Bytes that are read at once where a message is walked, and how fast they become more."""
+"""Bytes that are read at once at a message's field, and how fast they become more; bytes between
+two places that are rather read than passed over."""
 _NEAR = 16_384
-"""Passing over so many bytes takes longer than reading them."""
+"""The next field is near if no more than so many bytes are passed over."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +156,7 @@ def read(content: FileContent, places: Ints) -> tuple[Messages, Ints]:
     """
     order = np.argsort(places[:, 0], kind="stable")
     starts, ends = places[order].T
-    first = np.flatnonzero(np.append(True, starts[1:] - ends[:-1] > _NEAR)[: len(order)])
+    first = np.flatnonzero(np.append(True, starts[1:] - ends[:-1] > _BLOCK)[: len(order)])
     counts = np.diff(first, append=len(order))
     froms, sizes = starts[first], ends[first + counts - 1] - starts[first]
     here = np.cumsum(sizes) - sizes
