@@ -144,6 +144,14 @@ def test_of_several_the_last_counts() -> None:
     assert len(every(walked, 8).rows) == 0
 
 
+@pytest.mark.parametrize("names", ([b"ab", b"", b"c"], ["aé".encode(), b"b", b"\xff-"]))
+def test_texts_are_utf_8(names: list[bytes]) -> None:
+    parts = [content(4, name) + whole(3, 200) for name in names]
+    messages = Messages(b"".join(parts))
+    (column,) = latest(messages.fields(laid_out(parts)), 3, 4)
+    assert messages.texts(column) == [name.decode("utf-8", "replace") for name in names]
+
+
 def test_repeated_doubles_packed_or_not() -> None:
     packed = content(7, doubles(1, [1])[1:] + doubles(1, [2])[1:])
     parts = [doubles(7, [1, 2, 3]), packed, doubles(7, [1]) + whole(7, 9) + doubles(8, [4]), b""]

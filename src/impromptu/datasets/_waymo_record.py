@@ -142,10 +142,9 @@ def _labels(content: FileContent, stamps_ns: Ints, places: Ints) -> Labels:
     kind, points, name, box = latest(
         messages.fields(places), len(places), _LABEL_TYPE, _LABEL_POINTS, _LABEL_ID, _LABEL_BOX
     )
-    names = zip(name.starts.tolist(), name.ends.tolist(), strict=True)
     return Labels(
         stamps_ns=stamps_ns,
-        ids=[messages.data[start:end].decode("utf-8", "replace") for start, end in names],
+        ids=messages.texts(name),
         types=kind.varints,
         boxes=_boxes(messages, box.spans),
         points=points.varints,

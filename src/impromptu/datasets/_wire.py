@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from impromptu.arrays import Floats, Ints
+from impromptu.arrays import Bools, Floats, Ints
 from impromptu.tfrecord import Bytes, FileContent
 
-_BYTES = 2
+_VARINT, _BYTES = 0, 2
+_SIZES = {1: 8, 5: 4}
+"""Bytes of each wire type that is of one size."""
 _LONGEST = 10
 """Bytes of a varint."""
 _HEAD = 2 * _LONGEST
 """Bytes of a tag and of the varint after it, at most."""
-_SIZES = np.array([0, 8, 0, -1, -1, 4, -1, -1])
-"""Bytes of each wire type; 0 where a varint tells, -1 where there is no such type."""
 _BLOCK, _GROWTH = 512, 8
 """Bytes that are read at once at a message's field, and how fast they become more; bytes between
 two places that are rather read than passed over."""
@@ -90,23 +90,26 @@ class Messages:
         rows = np.flatnonzero(starts < stops)
         at, stops, ends = starts[rows], stops[rows], ends[rows]
         while rows.size:
-            tags, first = self._varints(at)
-            wires = tags & 7
-            delimited, sized = wires == _BYTES, _SIZES.take(wires)
-            if (led := sized == 0).any():
-                varints, after = self._varints(first)
-                last = np.where(led, after + delimited * varints, first + sized)
-                first = np.where(delimited, after, first)
-            else:
-                varints, last = tags, first + sized
-            if (wrong := (last < first) | (last > ends)).any():
-                place = self._origin(int(at[wrong.argmax()]))
-                raise ValueError(f"byte {place}: not a protobuf field of its message")
-            for number, mine in _groups(tags >> 3):
-                yield Column(number, rows[mine], varints[mine], first[mine], last[mine])
-            at = last
-            if not (going := last < stops).all():
-                rows, at, stops, ends = rows[going], at[going], stops[going], ends[going]
+            tags, bodies = self._varints(at)
+            for tag, mine in _groups(tags):
+                varints, first, last = self._values(tag & 7, bodies[mine])
+                if _any(wrong := (last < first) | (last > ends[mine])):
+                    place = self._origin(int(at[mine][wrong.argmax()]))
+                    raise ValueError(f"byte {place}: not a protobuf field of its message")
+                yield Column(tag >> 3, rows[mine], varints, first, last)
+                at[mine] = last
+            if _any(done := at >= stops):
+                rows, at, stops, ends = rows[~done], at[~done], stops[~done], ends[~done]
+
+    def _values(self, wire: int, bodies: Ints) -> tuple[Ints, Ints, Ints]:
+        """Return (n,) varints, starts and ends of values of one type that follow their tags."""
+        if wire in _SIZES:
+            return bodies, bodies, bodies + _SIZES[wire]
+        varints, after = self._varints(bodies)
+        if wire == _BYTES:
+            return varints, after, after + varints
+        # Of a type that does not exist no value has an end.
+        return varints, bodies, after if wire == _VARINT else bodies - 1
 
     def _origin(self, place: int) -> int:
         """Tell where in the file a byte is."""
@@ -119,7 +122,7 @@ class Messages:
         byte = self._bytes.take(at, mode="clip").astype(np.int64)
         values, after, more = byte & 0x7F, at + 1, byte >> 7
         for place in range(1, _LONGEST):
-            if not more.any():
+            if not _any(more):
                 break
             byte = self._bytes.take(after, mode="clip") * more
             values |= (byte & 0x7F) << 7 * place
@@ -132,6 +135,15 @@ class Messages:
         # As if one began at every byte.
         values: Floats = np.ndarray(max(0, len(self.data) - 7), "<f8", self.data, 0, 1)[starts]
         return values
+
+    def texts(self, column: Column) -> list[str]:
+        """Return the texts of fields; what is not UTF-8 in them is replaced."""
+        # Cut from one text with a character for each byte: right as it is where all are ASCII.
+        whole, ends = self.data.decode("latin-1"), column.ends.tolist()
+        found = [whole[a:b] for a, b in zip(column.starts.tolist(), ends, strict=True)]
+        if "".join(found).isascii():
+            return found
+        return [text.encode("latin-1").decode("utf-8", "replace") for text in found]
 
     def repeated(self, column: Column, rows: int, count: int) -> Floats:
         """Return a repeated double, packed or not, of messages numbered below ``rows``.
@@ -213,10 +225,15 @@ def _absent(number: int, count: int) -> Column:
     return Column(number, np.arange(count), *np.zeros((3, count), np.int64))
 
 
-def _groups(numbers: Ints) -> Iterator[tuple[int, Any]]:
-    """Yield each number and where it is; that there is only one is the rule."""
-    if (numbers == numbers[0]).all():
-        yield int(numbers[0]), slice(None)
+def _groups(tags: Ints) -> Iterator[tuple[int, Any]]:
+    """Yield each tag and where it is; that there is only one is the rule."""
+    if not _any(tags != tags[0]):
+        yield int(tags[0]), slice(None)
         return
-    for number in np.unique(numbers).tolist():
-        yield number, np.flatnonzero(numbers == number)
+    for tag in np.unique(tags).tolist():
+        yield tag, np.flatnonzero(tags == tag)
+
+
+def _any(values: Bools | Ints) -> bool:
+    """Tell whether any is not zero, four times as soon as ``any``."""
+    return np.count_nonzero(values) > 0
