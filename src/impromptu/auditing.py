@@ -99,7 +99,8 @@ def audit(
         for name, findings in found.items()
     ]
     sections.sort(key=_gravity)
-    return Result(tuple(str(file.path) for file in files), records, tuple(sections))
+    names_read = tuple(_printable(str(file.path)) for file in files)
+    return Result(names_read, records, tuple(sections))
 
 
 def _gravity(section: Section) -> int:
@@ -108,10 +109,20 @@ def _gravity(section: Section) -> int:
 
 def _in_order(findings: Sequence[Finding], places: Mapping[int, str]) -> tuple[Finding, ...]:
     named = [
-        replace(finding, examples=tuple(_place(example, places) for example in finding.examples))
+        replace(
+            finding,
+            text=_printable(finding.text),
+            examples=tuple(_printable(_place(one, places)) for one in finding.examples),
+            table=tuple(tuple(map(_printable, row)) for row in finding.table),
+        )
         for finding in findings
     ]
     return tuple(sorted(named, key=lambda finding: _ORDER.index(finding.severity)))
+
+
+def _printable(text: str) -> str:
+    """Return text that any file can hold: samples may hold halves of signs."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _place(example: str | tuple[int, ...], places: Mapping[int, str]) -> str:

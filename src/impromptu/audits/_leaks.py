@@ -101,7 +101,8 @@ def _formula(
     exact = sudden & (formula.miss_m(layout.told, target_m) <= formula.exact)
     past_known = bool(known[sudden].all())
     from_past = past_known and _from_past(layout, formula, axis, exact)
-    if from_past and len(formula.columns) > 1:
+    # A position told as past may be a future one; what mirrors the past only continues it.
+    if from_past and (len(formula.columns) > 1 or formula.weights[0] < 0):
         return None
     return formula if is_leak(found, past_known and not from_past) else None
 
@@ -126,8 +127,8 @@ def is_leak(found: Hits, beyond_past: bool) -> bool:
     Args:
         found: On samples the formula was not made from.
         beyond_past: The formula says more than the past positions do. Where the past is not told,
-            cars between two fixes of their position may go on as before to the digit; and where
-            it is a single position, it may be a future one; then nearly all must be exact.
+            or the formula is a position of it, nearly all must be exact: between two fixes of
+            their position cars may go on as before to the digit.
     """
     if found.exact < LEAST:
         return False

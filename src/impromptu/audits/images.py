@@ -76,13 +76,13 @@ class _Images:
 
 def _file_fault(path: str) -> str:
     """Say what is wrong with a file, from its two ends; one of few bytes is decoded too."""
-    if "\0" in path:
+    try:
+        if fault := image_fault(Path(path)):
+            return fault
+        with open(path, "rb") as file:
+            head, size = file.read(8), os.fstat(file.fileno()).st_size
+    except (OSError, ValueError):  # no file system has such a name
         return "missing_image"
-    if fault := image_fault(Path(path)):
-        return fault
-    with open(path, "rb") as file:
-        head = file.read(8)
-        size = os.fstat(file.fileno()).st_size
     return _wrong_ending(path, head) or (_tiny(path) if size < _TINY_BYTES else "")
 
 

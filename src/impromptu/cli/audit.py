@@ -44,19 +44,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tell(name: str, finding: Finding) -> None:
-    print(_printable(f"{finding.severity:7}  {name}/{finding.name}: {finding.text}"))
+    print(f"{finding.severity:7}  {name}/{finding.name}: {finding.text}")
     if finding.severity != "note":
         for example in finding.examples[:3]:
-            print(_printable(f"             {example}"))
+            print(f"             {example}")
 
 
 def _tell_sum(result: Result) -> None:
     counts = ", ".join(f"{result.count(kind):,} {kind}s" for kind in ("error", "warning", "note"))
     print(f"{result.records:,} records in {len(result.files):,} files: {counts}")
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 COMMAND = Command("faults of samples: leaks, contradictions, duplicates", add_arguments, run)

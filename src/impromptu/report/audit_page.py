@@ -27,4 +27,4 @@ def write(path: Path, result: Result) -> None:
         worst={s.name: s.findings[0].severity if s.findings else "clean" for s in result.sections},
     )
     with atomic_writer(path) as file:
-        file.write(page.encode("utf-8", "replace").decode("utf-8"))
+        file.write(page)
