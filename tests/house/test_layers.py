@@ -6,7 +6,17 @@ from pathlib import Path
 import impromptu
 
 SRC = Path(impromptu.__file__).parent
-HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "llamafactory",
+    "ray",
+    "sglang",
+    "vllm",
+    "nuscenes",
+    "av2",
+    "openai",
+}
 LAYERS = (
     ("arrays", "counts", "files", "image_files", "plugins", "progress", "tfrecord", "torch_cpu"),
     ("geometry", "poses"),
@@ -15,7 +25,16 @@ LAYERS = (
     ("preset",),
     ("wording",),
     ("datasets", "questions", "metrics", "miniature"),
-    ("answer_files", "engines", "mining", "part", "prompts_page", "registry", "tiny_model"),
+    (
+        "answer_files",
+        "engines",
+        "judging",
+        "mining",
+        "part",
+        "prompts_page",
+        "registry",
+        "tiny_model",
+    ),
     ("manifest", "breakdown", "intervals", "reading", "scoring"),
     ("policies",),
     ("generation", "inference", "evaluation", "released_protocol"),
