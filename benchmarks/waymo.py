@@ -26,9 +26,10 @@ from typing import Any
 import numpy as np
 
 from impromptu.arrays import Floats
-from impromptu.datasets._waymo_images import extract
+from impromptu.clip import Camera, PackedImage
 from impromptu.datasets._waymo_record import read_record
 from impromptu.datasets._waymo_segment import Image
+from impromptu.extraction import ShownImages
 from impromptu.miniature.wire import content, doubles, whole
 from impromptu.tfrecord import framed
 
@@ -152,7 +153,9 @@ def _images(record: Path) -> list[Image]:
 
 def _extract(images: list[Image], folder: Path) -> None:
     for number, image in enumerate(images):
-        extract(image, folder / f"{number}.jpg")
+        packed = PackedImage(image.size, image.content)
+        camera = Camera("FRONT", folder / f"{number}.jpg", packed=packed)
+        ShownImages(keep=False).fault(camera)
 
 
 def _copy(source: Path, folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from impromptu.answer_files import Pair, join, pair_folders, task_of
+from impromptu.answer_files import Pair, clip_table_beside, join, pair_folders, task_of
 
 Row = dict[str, Any]
 
@@ -190,19 +190,73 @@ def test_an_empty_prediction_file_misses_all(tmp_path: Path) -> None:
     assert [a.predicted for a in got.answers] == [None, None]
 
 
+def test_predictions_nobody_asked_for_are_set_aside(tmp_path: Path) -> None:
+    got = join(pair_of(tmp_path, samples("a", "b"), predictions("z", "a", "y")))
+    assert got.extra == ("z", "y")
+    assert [answer.predicted for answer in got.answers] == ["said a", None]
+
+
+def test_the_same_prediction_twice_is_one_and_two_different_ones_are_none(tmp_path: Path) -> None:
+    rows = [*predictions("a", "a", "b"), {"id": "b", "predict": "something else"}]
+    got = join(pair_of(tmp_path, samples("a", "b"), rows))
+    assert got.repeated == ("a",)
+    assert [(a.predicted, a.fault) for a in got.answers] == [
+        ("said a", ""),
+        (None, "predicted_twice"),
+    ]
+
+
+@pytest.mark.parametrize("said", [3, None, ["x"], {"text": "x"}])
+def test_a_prediction_that_is_no_text_is_told_from_a_missing_one(
+    tmp_path: Path, said: object
+) -> None:
+    got = join(pair_of(tmp_path, samples("a"), [{"id": "a", "predict": said}]))
+    assert [(a.predicted, a.fault) for a in got.answers] == [(None, "not_text")]
+
+
+def test_the_prompt_comes_along(tmp_path: Path) -> None:
+    rows = samples("a")
+    got = join(pair_of(tmp_path, rows, predictions("a")))
+    assert got.answers[0].prompt == rows[0]["messages"][0]["content"]
+
+
+@pytest.mark.parametrize(
+    ("truth", "tables", "found"),
+    [
+        ("nuscenes_planning_val.json", ["nuscenes_val", "kitti_val"], "nuscenes_val"),
+        ("nuscenes/q6_val.json", ["nuscenes_train", "nuscenes_val"], "nuscenes_val"),
+        ("nuscenes/unanswered/q4_val.jsonl", ["nuscenes_val"], "nuscenes_val"),
+        (
+            "mapillary_sls/q1_train.json",
+            ["sls_train", "mapillary_sls_train"],
+            "mapillary_sls_train",
+        ),
+        ("nuscenes_planning_val.json", ["nuscenes_train"], None),
+        ("nuscenes_test.json", ["nuscenes_val"], None),
+        ("kitti_planning_val.json", ["nuscenes_val"], None),
+    ],
+)
+def test_a_clip_table_is_found_beside_the_samples(
+    tmp_path: Path, truth: str, tables: list[str], found: str | None
+) -> None:
+    (tmp_path / "out" / "clips").mkdir(parents=True)
+    for name in tables:
+        (tmp_path / "out" / "clips" / f"{name}.parquet").touch()
+    got = clip_table_beside(tmp_path / "out" / truth)
+    assert (got.stem if got else None) == found
+
+
 MANY = [f"x{k}" for k in range(7)]
 
 
 @pytest.mark.parametrize(
     ("truth", "prediction", "message"),
     [
-        (samples("a"), predictions("a", "a"), r"p.jsonl: line 2: id 'a' comes twice"),
         (samples("a", "a"), predictions("a"), r"g.json: row 2: id 'a' comes twice"),
-        (samples("a"), predictions("a", "z"), r"p.jsonl: 1 ids are not in .*g.json, first z;"),
+        (samples("a"), predictions("z"), r"p.jsonl: 1 ids are not in .*g.json, first z;"),
         (samples("a"), predictions(*MANY), r"7 ids .* first x0, x1, x2, x3, x4 and 2 more;"),
         (samples("a", "b"), [*predictions("a"), {"predict": "x"}], r"p.jsonl: line 2: no 'id'"),
-        (samples("a"), [{"id": "a"}], r"p.jsonl: line 1: expected .* 'predict', got None"),
-        (samples("a"), [{"id": "a", "predict": 3}], r"'predict', got 3"),
+        (samples("a"), [{"id": "a"}], r"p.jsonl: line 1: expected .* 'predict', got {'id"),
         (samples("a"), ["a"], r"p.jsonl: line 1: expected an object, got 'a'"),
         ([], predictions("a"), r"g.json: no samples in it"),
         ([{"id": "a", "messages": []}], predictions("a"), r"g.json: row 1: a: 'messages' must"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from impromptu import plugins, questions
+from impromptu import judging, plugins, questions
 from impromptu.clip import Clip, Unanswerable
 from impromptu.datasets import synthetic
 from impromptu.geometry import SE2
@@ -21,6 +21,10 @@ _HEAD = """# Prompts
 Written by `impromptu prompts` from `src/impromptu/wording.yaml`; change that file, not this page.
 Words in braces are filled for each clip. The examples are of the made-up drives in
 `src/impromptu/datasets/synthetic.py`, which have one camera.
+"""
+_JUDGE = """## judge: how good is an answer in free text (q3, q5)?
+
+What `impromptu judge` asks another model, several times an answer. From `src/impromptu/judging.py`.
 """
 _SHOWN = {
     "front": "the front view",
@@ -35,7 +39,7 @@ def page(wording: Wording) -> str:
     asked = {name: plugins.load(questions, name, Question) for name in plugins.names(questions)}
     in_order = sorted(asked.items(), key=lambda item: (item[1].task == "planning", item[1].task))
     sections = [_section(name, question, wording) for name, question in in_order]
-    return "\n".join([_HEAD, *sections])
+    return "\n".join([_HEAD, *sections, _JUDGE, _fenced(judging.PROMPT)])
 
 
 def _section(name: str, question: Question, wording: Wording) -> str:

@@ -8,6 +8,7 @@ import impromptu
 SRC = Path(impromptu.__file__).parent
 HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"} | {
     "msgpack",
+    "openai",
     "py123d",
     "rerun",
 }
@@ -32,7 +33,16 @@ LAYERS = (
     ("clip_rows", "wording"),
     ("datasets", "questions", "metrics", "miniature"),
     ("audits",),
-    ("answer_files", "engines", "mining", "part", "prompts_page", "registry", "tiny_model"),
+    (
+        "answer_files",
+        "engines",
+        "judging",
+        "mining",
+        "part",
+        "prompts_page",
+        "registry",
+        "tiny_model",
+    ),
     ("clip_lookup", "ego_training", "manifest", "backends"),
     ("breakdown", "intervals", "reading", "scoring", "audit_records", "audit_shards"),
     ("policies", "audit_sources"),

@@ -1,0 +1,69 @@
+"""Have a model mark free-text answers against the true ones."""
+
+import argparse
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+from impromptu.answer_files import Pair, join, task_of
+from impromptu.cli import Command
+from impromptu.files import write_json
+from impromptu.judging import BEST, Judge, endpoint, judge
+
+_TASKS = ("q3", "q5")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument("--gt", type=Path, required=True, help="file of true answers")
+    parser.add_argument("--pred", type=Path, required=True, help="file of predictions")
+    parser.add_argument("--out", type=Path, required=True, help="the marks, JSON")
+    parser.add_argument(
+        "--base_url", required=True, help="OpenAI-compatible endpoint, http://host:port/v1"
+    )
+    parser.add_argument("--model", required=True, help="the judge, as the endpoint calls it")
+    parser.add_argument(
+        "--api_key_env",
+        default="OPENAI_API_KEY",
+        help="environment variable with the key; a local server needs none (OPENAI_API_KEY)",
+    )
+    parser.add_argument("--repeats", type=int, default=3, help="marks an answer (3)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first mark (0)")
+    parser.add_argument("--workers", type=int, default=4, help="requests at a time (4)")
+    parser.add_argument(
+        "--task", choices=_TASKS, help="of files whose names do not tell (default: their names)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Mark, save, show; return 1 where an answer has no mark."""
+    task = args.task or task_of(args.gt)
+    if task not in _TASKS:
+        raise ValueError(f"{args.gt}: {task} is scored by `impromptu evaluate`; a judge marks text")
+    by = Judge(args.model, args.base_url, args.seed, args.repeats, workers=args.workers)
+    joined = join(Pair(task, args.gt, args.pred))
+    with contextmanager(endpoint)(by, os.environ.get(args.api_key_env, "none")) as ask:
+        result = judge(joined, by, ask)
+    write_json(args.out, result)
+    print(
+        f"{task}: {result['asked']} asked, {result['answered']} answered, {result['marked']} marked"
+    )
+    for fault, count in result["marks_lost"].items():
+        print(f"  {count} marks lost: {fault}")
+    figures = result["figures"]
+    if figures["mark"] is not None:
+        print(f"  mark {figures['mark']:.2f} of {BEST}, by {by.model}")
+    if figures["same_mark_rate"] is not None:
+        print(
+            f"  the judge gave the same mark again in {figures['same_mark_rate']:.0%} of pairs, "
+            f"off by {figures['mark_difference']:.2f} on average"
+        )
+    print(f"marks: {args.out}")
+    return int(result["marked"] < result["asked"])
+
+
+COMMAND = Command(
+    summary="have a judge model mark free-text answers (q3, q5)",
+    add_arguments=add_arguments,
+    run=run,
+)
