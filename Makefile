@@ -39,6 +39,7 @@ test-slow: setup
 benchmark: setup
 	$(BIN)/python benchmarks/generation.py
 	$(BIN)/python benchmarks/scoring.py
+	$(BIN)/python benchmarks/audit.py
 
 # The planning samples at the root: of the miniature, or `make nuscenes-json DATA_RAW=data_raw`.
 DATA_RAW ?= build/miniature

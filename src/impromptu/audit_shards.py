@@ -49,7 +49,7 @@ def _key(name: str) -> str:
 def _sample(shard: int, key: str, group: Sequence[Member]) -> Iterator[tuple[Any, Images]]:
     named = {member.name.rpartition("/")[2]: member for member in group}
     images = {
-        name: Image(member.size, *_ends(shard, member))
+        name: Image(member.size, *(_part(shard, member, share) for share in (0, 1, 2)))
         for name, member in named.items()
         if name.lower().endswith(_PICTURES)
     }
@@ -100,10 +100,10 @@ def _values(text: str | Broken) -> list[Any]:
     return [value for batch in batches(file) for value in batch]
 
 
-def _ends(shard: int, member: Member) -> tuple[bytes, bytes]:
-    head = os.pread(shard, min(_ENDS, member.size), member.at)
-    skipped = max(0, member.size - _ENDS)
-    return head, os.pread(shard, member.size - skipped, member.at + skipped)
+def _part(shard: int, member: Member, half: int) -> bytes:
+    """Return the first, middle or last bytes of a member."""
+    room = max(0, member.size - _ENDS)
+    return os.pread(shard, member.size - room, member.at + room * half // 2)
 
 
 def _text(shard: int, member: Member) -> str | Broken:

@@ -143,7 +143,7 @@ def write(folder: Path, samples: list[Sample], name: str = "samples.json") -> Pa
     (folder / "images").mkdir(parents=True, exist_ok=True)
     for path in {path for one in samples for path in _images(one)}:
         if not (folder / path).exists():
-            (folder / path).write_bytes(_PICTURE)
+            (folder / path).write_bytes(_PICTURE[:-12] + path.encode() + _PICTURE[-12:])
     file = folder / name
     file.write_text(json.dumps(samples), encoding="utf-8")
     return file

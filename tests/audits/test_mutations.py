@@ -287,6 +287,21 @@ def test_tiny_image(clean: list[Sample], found: Found, tmp_path: Path) -> None:
     assert found(clean, False)["tiny_image"].count == 4
 
 
+def test_same_bytes_under_other_names(clean: list[Sample], tmp_path: Path) -> None:
+    from impromptu.auditing import audit
+
+    for name, number in {"a": 0, "b": 1, "c": 1, "d": 1}.items():
+        (tmp_path / f"{name}.png").write_bytes(bytes([number]) * 5000)
+    files = {"q6_train.json": "ab", "q6_test.json": "c", "q6_other_train.json": "d"}
+    for name, images in files.items():
+        samples = [{**clean[0], "images": [f"{image}.png"]} for image in images]
+        (tmp_path / name).write_text(json.dumps(samples))
+    (section,) = audit([tmp_path], ["image_content"]).sections
+    counts = {finding.name: (finding.severity, finding.count) for finding in section.findings}
+    # b, c and d are alike; read in the order of names, d of train comes first.
+    assert counts == {"same_content_in_splits": ("error", 1), "same_content": ("warning", 1)}
+
+
 def test_log_in_two_splits(clean: list[Sample], tmp_path: Path) -> None:
     from impromptu.auditing import audit
 

@@ -30,10 +30,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image of a shard: its name there, its size and its first and last bytes."""
+    """What is read of an image: its size and its first, middle and last bytes."""
 
     size: int
     head: bytes
+    middle: bytes
     tail: bytes
 
 
