@@ -78,7 +78,10 @@ def present_datasets(data_raw: Path) -> list[str]:
 
 
 def _filled(folder: Path) -> bool:
-    return folder.is_dir() and any(path.name != "README.md" for path in folder.iterdir())
+    """Tell whether there is something; a link that leads nowhere is, and will be told."""
+    return (folder.is_symlink() and not folder.is_dir()) or (
+        folder.is_dir() and any(path.name != "README.md" for path in folder.iterdir())
+    )
 
 
 def generate(
@@ -129,9 +132,13 @@ def generate(
 def _alone(work: Path) -> Iterator[None]:
     """Hold a folder for one run at a time; a killed run lets go of it."""
     work.mkdir(parents=True, exist_ok=True)
-    with (work / "lock").open("w") as file:
+    lock = work / "lock"
+    with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A run that has just ended may have taken the file away under us.
+            if not lock.exists() or not os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                raise BlockingIOError
         except BlockingIOError as error:
             raise ValueError(
                 f"{work.parent}: another run is writing here; wait for it or choose another --out"
@@ -139,9 +146,10 @@ def _alone(work: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            (work / "lock").unlink(missing_ok=True)
             with suppress(OSError):  # finished logs stay for the next run
-                work.rmdir()
+                if not any(path != lock for path in work.iterdir()):
+                    lock.unlink()
+                    work.rmdir()
 
 
 def _generate(
@@ -178,7 +186,8 @@ def _generate(
         known[split] = _merge(dataset, group, counts, result, out)
     manifest["datasets_failed"] = {name: why for name, why in result.failed if name in names}
     close_manifest(out, manifest)
-    shutil.rmtree(out / WORK)
+    for folder in ("parts", "index"):
+        shutil.rmtree(out / WORK / folder, ignore_errors=True)
     return result
 
 

@@ -73,20 +73,27 @@ def write_part(unit: Unit) -> LogCounts:
     A log that cannot be read leaves a part that holds nothing but the reason. Adapters raise
     ``LogError``; what else a log's own values may provoke is that log's failure too, not the run's.
     """
-    counts, lines, clips = LogCounts(), list[str](), list[dict[str, Any]]()
+    counts, clips = LogCounts(), list[dict[str, Any]]()
     try:
         lines = [
             f"{key}\t{json.dumps(row, ensure_ascii=False)}\n"
             for key, row in rows(unit, counts, clips)
         ]
+        _write(unit.part, counts, lines, clips)
     except (OSError, ValueError, ArithmeticError) as error:
         kind = "" if isinstance(error, LogError | OSError) else f"{unit.log.source}: "
-        counts, lines, clips = LogCounts(error=f"{kind}{error}"), [], []
-    write_table(table_of(unit.part), clips)
-    with atomic_writer(unit.part) as file:
+        counts = LogCounts(error=f"{kind}{error}")
+        _write(unit.part, counts, [], [])
+    return counts
+
+
+def _write(
+    part: Path, counts: LogCounts, lines: Sequence[str], clips: list[dict[str, Any]]
+) -> None:
+    write_table(table_of(part), clips)
+    with atomic_writer(part) as file:
         file.write(json.dumps(counts.to_json()) + "\n")
         file.writelines(lines)
-    return counts
 
 
 def table_of(part: Path) -> Path:

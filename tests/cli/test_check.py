@@ -40,7 +40,7 @@ def test_what_is_absent_is_listed_with_where_to_get_it(
     assert "waymo.com/open" in described
     assert "vehicle_pose/<segment>.parquet" in described
     assert {line.split(":")[0].strip() for line in missing.splitlines()} == {
-        *("argoverse2", "idd", "mapillary_sls", "navsim", "once", "py123d", "waymo")
+        *("argoverse2", "idd", "mapillary_sls", "navsim", "once", "waymo")
     }
 
 

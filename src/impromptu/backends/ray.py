@@ -70,7 +70,7 @@ def _connect(workers: int) -> ModuleType:
     }
     try:
         ray.init(address or "local", **quiet, **({} if address else ours))
-    except ConnectionError as error:
+    except (ConnectionError, RuntimeError) as error:
         if not address:
             raise
         raise OSError(

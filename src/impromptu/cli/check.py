@@ -17,6 +17,10 @@ _ANY_HZ = 2.0
 """For a look at logs without time, whatever their rate is."""
 
 
+_OPTIONAL = ("py123d",)
+"""Not missed by those who do not have it."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     names = ", ".join(_known())
@@ -28,7 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Describe each dataset; return 1, with a list, if anything is missing of those asked for."""
     known = _known()
-    chosen = args.dataset or list(known)
+    everything = [
+        name
+        for name, dataset in known.items()
+        if name not in _OPTIONAL or (args.data_raw / dataset.home).exists()
+    ]
+    chosen = args.dataset or everything
     if unknown := [name for name in chosen if name not in known]:
         raise ValueError(f"no dataset {unknown[0]!r} on disk; there are {', '.join(known)}")
     missing = [
@@ -50,14 +59,16 @@ def _check(name: str, dataset: Dataset, root: Path) -> list[str]:
     """Tell about one dataset; return what is missing."""
     print(
         f"{name}: {dataset.title}\n  source:  {dataset.url}\n  licence: {dataset.licence}\n"
-        f"  size:    {dataset.size}"
+        f"  size:    {dataset.size}\n  tree:"
     )
+    print(*(f"    {root}/{line}" for line in dataset.tree.splitlines()), sep="\n")
     try:
         with tempfile.TemporaryDirectory() as scratch:
             return _look(dataset, dataset.logs(root.absolute(), Path(scratch)), root)
     except (OSError, ValueError) as error:
-        print(f"  here:    not usable: {error}")
-        return [f"{str(error).splitlines()[0].removesuffix(f'; expected {dataset.title} as')}"]
+        fault = str(error).partition(f"; expected {dataset.title} as\n")[0]
+        print(f"  here:    not usable: {fault}")
+        return [fault]
 
 
 def _look(dataset: Dataset, logs: Sequence[Log], root: Path) -> list[str]:
@@ -79,7 +90,7 @@ def _first_clip(dataset: Dataset, log: Log) -> tuple[str, list[str]]:
     except (OSError, ValueError) as error:
         return "not readable", [str(error)]
     if clip is None:
-        return "no clip", []
+        return "no clip", ["no clip"] if log.split in dataset.splits else []
     seen = clip.observation
     faults = [f"{c.image}: {fault}" for c in seen.cameras if (fault := image_fault(c.image))]
     agents = f"{len(seen.agents)} agents" if seen.annotated else "no annotation"

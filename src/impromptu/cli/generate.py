@@ -114,7 +114,7 @@ def _filters(path: Path, chosen: Mapping[str, Any]) -> Filters:
 def _check(path: Path, key: str, value: Any) -> None:
     """Refuse a value of a recipe that its flag would refuse."""
     values = value if key in _LISTS else [value]
-    if key == "mapillary_hz" and isinstance(value, int | float):
+    if key == "mapillary_hz" and isinstance(value, int | float) and not isinstance(value, bool):
         return
     if key == "filters" and isinstance(value, dict) and set(value) <= set(_LIMITS):
         return

@@ -233,6 +233,7 @@ def _texts(row: Row, *fields: str) -> tuple[str, ...]:
     for field in fields:
         if not isinstance(row[field], str):
             raise TypeError(f"{field} is {row[field]!r:.40}; expected a text")
+        row[field].encode()  # half a character of two, which JSON can hold, is no text
     return tuple(row[field] for field in fields)
 
 
