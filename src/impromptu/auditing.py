@@ -12,6 +12,7 @@ from impromptu.progress import track
 
 EXIT_CODES = {"error": 2, "warning": 1, "note": 0}
 _ORDER = list(EXIT_CODES)
+_FOREMOST = "leakage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def audit(
         Section(name, known[name].title, _in_order(findings, places))
         for name, findings in found.items()
     ]
-    sections.sort(key=_gravity)
+    sections.sort(key=lambda section: (_gravity(section), section.name != _FOREMOST))
     names_read = tuple(_printable(str(file.path)) for file in files)
     return Result(names_read, records, tuple(sections))
 

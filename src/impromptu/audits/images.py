@@ -10,6 +10,10 @@ from impromptu.image_files import image_fault
 
 _REMEMBERED = 100_000
 _TINY_BYTES, _TINY_PX = 4_096, 32
+_MISSING = (
+    "{n} uses of image files that do not exist. If it is all of them, images start elsewhere: "
+    "tell with --media_dir."
+)
 _REMOTE = ("http:", "https:", "data:", "s3:", "gs:")
 _KINDS = {b"\xff\xd8\xff": (".jpg", ".jpeg"), b"\x89PNG": (".png",)}
 _WHOLE = {b"\xff\xd8\xff": b"\xff\xd9", b"\x89PNG": b"IEND"}
@@ -57,7 +61,7 @@ class _Images:
         text = "In {n} samples ({share}) the <image> markers are not as many as the images."
         yield from find("error", "tags", text)
         yield from find("error", "tag_in_answer", "{n} answers hold an <image> marker.")
-        yield from find("error", "missing_image", "{n} uses of image files that do not exist.")
+        yield from find("error", "missing_image", _MISSING)
         text = "{n} uses of image files that cannot be opened."
         yield from find("error", "unreadable_image", text)
         text = "{n} uses of image files that are cut short: their end is missing."
