@@ -282,3 +282,23 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     pair.prediction.write_bytes(b'{"id": "a", "predict": "\xff"}\n')
     with pytest.raises(ValueError, match=r"p.jsonl: expected UTF-8 text, byte 24 is not"):
         join(pair)
+
+
+def test_files_in_folders_pair_as_generation_lays_them_out(tmp_path: Path) -> None:
+    """The planning set lies above the other questions; prompts without answers are no truth."""
+    for name in (
+        "gt/nuscenes_planning_val.json",
+        "gt/nuscenes/q6_val.json",
+        "gt/kitti/q6_train.json",
+        "gt/nuscenes/unanswered/q5_val.json",
+        "pred/nuscenes_planning_val.jsonl",
+        "pred/nuscenes_q6_val.jsonl",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    pairs, unpredicted = pair_folders(tmp_path / "gt", tmp_path / "pred")
+    assert {pair.prediction.name: pair.truth.parent.name for pair in pairs} == {
+        "nuscenes_planning_val.jsonl": "gt",
+        "nuscenes_q6_val.jsonl": "nuscenes",
+    }
+    assert unpredicted == [tmp_path / "gt/kitti/q6_train.json"]

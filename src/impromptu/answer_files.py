@@ -1,10 +1,11 @@
 """Find, read and join true and predicted answers: by id, never by line order unless that is all.
 
-Files of two folders pair by the words of their names. ``nuscenes_q6_val.json`` has the words
-nuscenes, q6 and val; it pairs with ``q6_val.jsonl`` because all words of one are in the other. Of
-several such candidates one with exactly the same words wins; otherwise the pair is refused as
-ambiguous. Every prediction file needs a pair. Names may end in ``.json`` or ``.jsonl`` or in
-neither; either content, a JSON list or JSON lines, is read under any of these names.
+Files of two folders, and of the folders in them, pair by the words of their names and folders.
+``nuscenes_q6_val.json`` and ``nuscenes/q6_val.json`` have the words nuscenes, q6 and val; either
+pairs with ``q6_val.jsonl`` because all words of one are in the other. Of several such candidates
+one with exactly the same words wins; otherwise the pair is refused as ambiguous. Prompts under
+``unanswered`` are passed over. Every prediction file needs a pair. Names may end in ``.json`` or
+``.jsonl`` or in neither; either content, a JSON list or JSON lines, is read under any of them.
 """
 
 import re
@@ -84,7 +85,7 @@ def pair_folders(truth: Path, prediction: Path) -> tuple[list[Pair], list[Path]]
     """
     true_paths, pairs = list(_answer_files(truth)), list[Pair]()
     for path in _answer_files(prediction):
-        pair = Pair(task_of(path), _counterpart(path, true_paths), path)
+        pair = Pair(task_of(path), _counterpart(path, prediction, true_paths, truth), path)
         if rivals := [p.prediction.name for p in pairs if p.truth == pair.truth]:
             raise ValueError(
                 f"{prediction}: {rivals[0]} and {path.name} both pair with {pair.truth.name}; "
@@ -238,10 +239,10 @@ def _answer_files(folder: Path) -> Iterator[Path]:
         raise FileNotFoundError(f"{folder}: no such folder")
     paths = [
         path
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.suffix in ("", *_ENDINGS)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix in ("", *_ENDINGS) and not _apart(path, folder)
     ]
-    named = [path for path in paths if not path.name.startswith(".") and _words(path) & set(TASKS)]
+    named = [path for path in paths if _words(path) & set(TASKS)]
     if not named:
         found = _first([path.name for path in paths]) or "no such file"
         raise FileNotFoundError(
@@ -251,24 +252,33 @@ def _answer_files(folder: Path) -> Iterator[Path]:
     yield from named
 
 
-def _counterpart(path: Path, candidates: Sequence[Path]) -> Path:
-    words, task = _words(path), task_of(path)
+def _apart(path: Path, folder: Path) -> bool:
+    """Tell whether a file is hidden, or holds prompts that nobody has answered yet."""
+    parts = path.relative_to(folder).parts
+    return any(part.startswith(".") or part == "unanswered" for part in parts)
+
+
+def _counterpart(path: Path, within: Path, candidates: Sequence[Path], folder: Path) -> Path:
+    words, task = _words(path, within), task_of(path)
     same_task = [other for other in candidates if task in _words(other)]
-    nested = [o for o in same_task if _words(o) <= words or _words(o) >= words]
-    found = [other for other in nested if _words(other) == words] or nested
+    known = {other: _words(other, folder) for other in same_task}
+    nested = [other for other, its in known.items() if its <= words or its >= words]
+    found = [other for other in nested if known[other] == words] or nested
     if len(found) == 1:
         return found[0]
     which = f"pairs with {_first([o.name for o in found])}" if found else "pairs with no file"
     raise ValueError(
-        f"{path}: {which} of {candidates[0].parent} (of its task: "
+        f"{path}: {which} of {folder} (of its task: "
         f"{_first([o.name for o in same_task]) or 'none'}); two names pair when all words of one "
         "are in the other: rename one, or name the two files"
     )
 
 
-def _words(path: Path) -> set[str]:
+def _words(path: Path, folder: Path | None = None) -> set[str]:
+    """Return the words of a file's name, and of the folders it is in below another."""
     stem = path.stem if path.suffix in (*_ENDINGS, ".parquet") else path.name
-    return set(re.split(r"[^a-z0-9]+", stem.lower())) - {""}
+    above = path.relative_to(folder).parent.parts if folder else ()
+    return set(re.split(r"[^a-z0-9]+", " ".join([*above, stem]).lower())) - {""}
 
 
 def _first(names: Sequence[str]) -> str:

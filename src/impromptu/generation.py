@@ -61,6 +61,8 @@ def present_datasets(data_raw: Path) -> list[str]:
     Raises:
         FileNotFoundError: None does; the message says where to get each.
     """
+    if not data_raw.is_dir():
+        raise FileNotFoundError(f"{data_raw}: no such folder; --data_raw holds the datasets")
     known = {name: plugins.load(datasets, name, Dataset) for name in plugins.names(datasets)}
     on_disk = {name: dataset for name, dataset in known.items() if dataset.home}
     found = [name for name, dataset in on_disk.items() if _filled(data_raw / dataset.home)]

@@ -125,5 +125,5 @@ def test_a_killed_run_goes_on_only_with_the_same_folder(
 
 def test_no_image_is_written_for_what_is_not_asked(download: Path, tmp_path: Path) -> None:
     """Planning samples are asked of nuScenes alone."""
-    assert run(download, tmp_path / "out", asks="nuscenes_planning") == 0
+    assert run(download, tmp_path / "out", asks="nuscenes_planning") == 1
     assert not (download / "waymo_extracted").exists()

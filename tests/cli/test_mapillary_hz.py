@@ -25,7 +25,7 @@ def test_a_stated_rate_gives_mapillary_trajectories(raw: Path, tmp_path: Path) -
     """By flag or by recipe; the flag wins."""
     (tmp_path / "recipe.yaml").write_text("mapillary_hz: 2\n")
     recipe = "--recipe", str(tmp_path / "recipe.yaml")
-    assert run(raw, tmp_path / "none") == 0
+    assert run(raw, tmp_path / "none") == 1, "nothing is asked without a rate"
     assert run(raw, tmp_path / "file", *recipe) == 0
     assert run(raw, tmp_path / "flag", *recipe, "--mapillary_hz", "1.5") == 0
     rates = [

@@ -32,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Describe each dataset; return 1, with a list, if anything is missing of those asked for."""
     known = _known()
+    if not args.data_raw.is_dir():
+        raise FileNotFoundError(f"{args.data_raw}: no such folder; --data_raw holds the datasets")
     everything = [
         name
         for name, dataset in known.items()
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     chosen = args.dataset or everything
     if unknown := [name for name in chosen if name not in known]:
-        raise ValueError(f"no dataset {unknown[0]!r} on disk; there are {', '.join(known)}")
+        raise ValueError(f"unknown dataset {unknown[0]!r}; known are {', '.join(known)}")
     missing = [
         f"{name}: {what}"
         for name in chosen

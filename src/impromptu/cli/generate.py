@@ -88,7 +88,9 @@ def run(args: argparse.Namespace) -> int:
         backend=args.backend,
     )
     _tell(result, args.out)
-    return int(not result.clips or (bool(result.failed) and args.fail_on_error))
+    if not result.samples:
+        print(f"nothing was made: see impromptu check --data_raw {args.data_raw}")
+    return int(not result.samples or (bool(result.failed) and args.fail_on_error))
 
 
 def _chosen(args: argparse.Namespace) -> dict[str, Any]:

@@ -56,7 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dataset", required=True, metavar="NAME[,NAME]", help="names in dataset_info.json")
     add("--dataset_dir", type=Path, default=Path("data"), metavar="DIR", help="where that is")
     add("--media_dir", type=Path, metavar="DIR", help="images start here [dataset_dir]")
-    add("--save_name", type=Path, default=Path("generated_predictions.jsonl"), metavar="FILE")
+    add(
+        "--save_name",
+        type=Path,
+        default=Path("generated_predictions.jsonl"),
+        metavar="FILE",
+        help="[%(default)s]",
+    )
     add("--max_samples", type=int, metavar="N", help="only the first N of each dataset")
     add("--batch_size", type=int, default=1, metavar="N", help="samples asked at once")
     for defaults, flags in ((Decoding(), _DECODING), (Settings(), _SETTINGS)):
