@@ -100,7 +100,7 @@ class _Geometry:
         if total:
             text = (
                 f"The strict rules, applied to the waypoints alone, give the same plan as q6 in "
-                f"{percent(same, total)} of {total:,} clips (strict data: about 85 to 95 %, since "
+                f"{percent(same, total)} of {total:,} clips (strict data: 95 % and more; not all, since "
                 "they also know headings and the speed now)."
             )
             yield Finding(
