@@ -100,8 +100,8 @@ class _Geometry:
         if total:
             text = (
                 f"The strict rules, applied to the waypoints alone, give the same plan as q6 in "
-                f"{percent(same, total)} of {total:,} clips (strict data: about 85 to 95 %, since "
-                "they also know headings and the speed now)."
+                f"{percent(same, total)} of {total:,} clips (strict data: 95 % or more; "
+                "its rules also know headings and the speed now)."
             )
             yield Finding(
                 "note", "strict_words", text, same, total, figures={"agree": same / total}
