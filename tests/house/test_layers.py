@@ -22,6 +22,7 @@ LAYERS = (
     ("geometry", "poses"),
     ("clip", "conversation"),
     ("filters", "sampling", "meta_actions", "visibility", "released", "clip_table"),
+    ("surroundings",),
     ("preset",),
     ("wording",),
     ("datasets", "questions", "metrics", "miniature"),
