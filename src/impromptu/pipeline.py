@@ -47,7 +47,8 @@ class Contestant:
 
 ECHO = Contestant(
     "echo",
-    "Repeats the true answer. No model; every figure must come out perfect.",
+    "Repeats the true answer. No model; every figure but those of l2_openemma must come out "
+    "perfect.",
     "echo",
     Settings(),
     ("q1", "q2", "q6", "q7", "planning"),
