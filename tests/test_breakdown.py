@@ -76,6 +76,16 @@ def test_keyframes_followed_to_the_end_of_each_second(clips: ClipTable) -> None:
     assert breakdown.followed(clips, 0.0) == {}
 
 
+def test_a_keyframe_beyond_a_gap_does_not_complete_a_future(
+    tmp_path: Path,
+    clip_row: Callable[..., dict[str, Any]],
+    write_clips: Callable[[Path, Sequence[Mapping[str, Any]]], Path],
+) -> None:
+    rows = [clip_row(f"d/a/{k}", k / 2, HERE) for k in (0, 2, 4, 6)]
+    table = clip_table.read(write_clips(tmp_path / "t.parquet", rows))
+    assert breakdown.followed(table, 1.0) == {"keyframes": 4, "future_1s": 0}
+
+
 def test_on_as_many_keyframes_as_nuscenes_val_has_5119_are_complete(
     tmp_path: Path,
     clip_row: Callable[..., dict[str, Any]],

@@ -10,6 +10,7 @@ from impromptu import clip_table
 from impromptu.clip import Clip
 from impromptu.clip_rows import clip_row, join_tables, write_table
 from impromptu.datasets import synthetic
+from impromptu.surroundings import boxes_at
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_boxes_of_later_rows_are_where_agents_will_be(clips: list[Clip], tmp_pat
     """Two ways to one place: by the world's poses here, by the agents' tracks in the clip."""
     write_table(tmp_path / "t.parquet", [clip_row(clip) for clip in clips])
     table = clip_table.read(tmp_path / "t.parquet")
-    around = table.boxes_at(np.array([3]), steps=6)[0]
+    around = boxes_at(table, np.array([3]), 6)[0]
     compared = 0
     for future in clips[3].agent_futures.values():
         for step in range(min(6, len(future))):

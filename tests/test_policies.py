@@ -79,6 +79,11 @@ def test_all_are_shown_side_by_side_with_their_counts() -> None:
     assert counts == {"exclude": (1, 0)} | dict.fromkeys(list(CONVENTIONS)[1:], (3, 2))
 
 
+def test_a_filled_answer_is_compared_with_its_own_truth() -> None:
+    got = policies((TRUE, TRUE), (STANDING, "no idea"))
+    assert got["zeros"]["figures"]["ade_fde"]["ade"] == 0
+
+
 def test_without_any_readable_answer_the_others_still_have_figures() -> None:
     got = policies((TRUE, "no idea"), prompt="?")
     assert got["exclude"]["figures"] == got["constant_velocity"]["figures"] == {}

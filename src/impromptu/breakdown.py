@@ -14,6 +14,7 @@ import numpy as np
 from impromptu.clip import STEP_S
 from impromptu.clip_table import ClipTable
 from impromptu.metrics import Metric, Sums, grouped
+from impromptu.surroundings import moments
 
 SPEED_BANDS_MPS = (0.5, 5.0, 10.0, 15.0)
 """Where one band of present speed ends and the next begins."""
@@ -57,7 +58,7 @@ def followed(clips: ClipTable, future_s: float) -> dict[str, int]:
     if not future_s:
         return {}
     steps = round(future_s / STEP_S)
-    there = (clips.rows_at(np.arange(len(clips.ids)), steps) >= 0).cumprod(axis=1)
+    there = moments(clips, np.arange(len(clips.ids)), steps).known.cumprod(axis=1)
     return {"keyframes": len(clips.ids)} | {
         f"future_{s}s": int(there[:, round(s / STEP_S) - 1].sum())
         for s in range(1, int(future_s) + 1)

@@ -15,11 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from impromptu.arrays import Bools, Floats, Ints
-from impromptu.clip import STEP_S, Kind, PathWord, SpeedWord
-from impromptu.geometry import turned, wrap_rad
+from impromptu.clip import Kind, PathWord, SpeedWord
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_STEP_NS = round(STEP_S * 1e9)
 _WORLD = "world_x_m", "world_y_m", "world_yaw_rad"
 _PLANNING = "planning_x_m", "planning_y_m", "planning_yaw_rad"
 _BOX = "box_x_m", "box_y_m", "box_yaw_rad", "box_length_m", "box_width_m"
@@ -52,29 +50,6 @@ def clip_file(dataset: str, split: str) -> Path:
     return Path("clips", f"{dataset}_{split}.parquet")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Surroundings:
-    """The boxes around one clip at k future steps, m in all, in one frame of its present.
-
-    Attributes:
-        known: (k,) whether the table holds a keyframe at that step; without one nobody knows.
-        step: (m,) which step a box is of, from 0.
-        xy_m: (m, 2) its centre.
-        yaw_rad: (m,)
-        size_m: (m, 2) length, width.
-        kind: (m,) position in ``KINDS``.
-        observed: (m,) whether the sensors saw it then.
-    """
-
-    known: Bools
-    step: Ints
-    xy_m: Floats
-    yaw_rad: Floats
-    size_m: Floats
-    kind: Ints
-    observed: Bools
-
-
 @dataclass(frozen=True, eq=False)
 class ClipTable:
     """The n clips of one split, and all their b boxes one clip after the other.
@@ -89,6 +64,7 @@ class ClipTable:
         world: (n, 3) x, y, yaw of the ego, metres and radians.
         planning: (n, 3) x, y, yaw of the planning frame in the ego's; NaN where there is none.
         box_starts: (n + 1,) where each clip's boxes begin and end.
+        box_ids: (b,) numbers, the same for boxes of one id.
         box_poses: (b, 3) x, y, yaw in the ego frame of their clip.
         box_sizes_m: (b, 2) length, width.
         box_kinds: (b,) positions in ``KINDS``.
@@ -106,6 +82,7 @@ class ClipTable:
     world: Floats
     planning: Floats
     box_starts: Ints
+    box_ids: Ints
     box_poses: Floats
     box_sizes_m: Floats
     box_kinds: Ints
@@ -115,63 +92,6 @@ class ClipTable:
     def row_of(self) -> dict[str, int]:
         """The row of each clip id."""
         return {name: row for row, name in enumerate(self.ids)}
-
-    def rows_at(self, rows: Ints, steps: int) -> Ints:
-        """Return (n, steps) rows of the same logs at +0.5 s, +1 s ...; -1 where there is none.
-
-        A keyframe serves a step if it is less than half a step early or late.
-        """
-        log = np.unique(np.asarray(self.logs), return_inverse=True)[1]
-        order = np.lexsort((self.timestamps_ns, log))
-        # One key tells (log, time) pairs apart and keeps logs far from each other.
-        start_ns = self.timestamps_ns.min()
-        stride_ns = int(self.timestamps_ns.max() - start_ns) + (steps + 2) * _STEP_NS
-        key_ns = log.astype(np.int64) * stride_ns + (self.timestamps_ns - start_ns)
-        sorted_ns = key_ns[order]
-        wanted_ns = key_ns[rows][:, None] + _STEP_NS * np.arange(1, steps + 1)
-        after = np.searchsorted(sorted_ns, wanted_ns).clip(1, max(1, len(order) - 1))
-        near = np.stack([after - 1, after.clip(max=len(order) - 1)])
-        off_ns = np.abs(sorted_ns[near] - wanted_ns)
-        best = np.take_along_axis(near, off_ns.argmin(axis=0)[None], axis=0)[0]
-        found: Ints = np.where(off_ns.min(axis=0) < _STEP_NS / 2, order[best], -1)
-        return found
-
-    def boxes_at(self, rows: Ints, steps: int, planning: bool = False) -> list[Surroundings]:
-        """Return what is around each of n clips at +0.5 s, +1 s ... ``steps`` / 2 s.
-
-        The boxes are those of the following rows of the clip's log, moved by the egos' poses in
-        the world into the clip's present ego frame, or into its present planning frame. A clip
-        without a planning frame has no known step there.
-        """
-        at = self.rows_at(rows, steps)
-        frame = _compose(self.world[rows], self.planning[rows]) if planning else self.world[rows]
-        known = (at >= 0) & np.isfinite(frame).all(axis=1)[:, None]
-        sample, step = np.nonzero(known)
-        place = at[sample, step]
-        counts = self.box_starts[place + 1] - self.box_starts[place]
-        box = _ranges(self.box_starts[place], counts)
-        pose = _compose(np.repeat(self.world[place], counts, axis=0), self.box_poses[box])
-        pose = _seen_from(np.repeat(frame[sample], counts, axis=0), pose)
-        steps_of, owners = np.repeat(step, counts), np.repeat(sample, counts)
-        sizes_m, kinds, observed = (
-            self.box_sizes_m[box],
-            self.box_kinds[box],
-            self.box_observed[box],
-        )
-        ends = np.searchsorted(owners, np.arange(len(rows) + 1)).tolist()
-        parts = [slice(first, end) for first, end in zip(ends, ends[1:], strict=False)]
-        return [
-            Surroundings(
-                known[row],
-                steps_of[part],
-                pose[part, :2],
-                pose[part, 2],
-                sizes_m[part],
-                kinds[part],
-                observed[part],
-            )
-            for row, part in enumerate(parts)
-        ]
 
 
 def read(path: Path) -> ClipTable:
@@ -207,6 +127,7 @@ def read(path: Path) -> ClipTable:
         world=world,
         planning=planning,
         box_starts=starts,
+        box_ids=_codes(columns["box_id"].flatten())[1],
         box_poses=boxes[:, :3],
         box_sizes_m=boxes[:, 3:],
         box_kinds=_kinds(path, columns["box_kind"].flatten()),
@@ -247,33 +168,18 @@ def _boxes(path: Path, columns: Mapping[str, Any]) -> tuple[Ints, Floats]:
 
 
 def _kinds(path: Path, kinds: Any) -> Ints:
-    encoded = kinds.dictionary_encode()
-    words = encoded.dictionary.to_pylist()
+    words, codes = _codes(kinds)
     if unknown := sorted(set(words) - set(KINDS)):
         raise _unusable(path, f"box_kind {unknown[0]!r} is none of {', '.join(KINDS)}")
-    places = np.array([KINDS.index(word) for word in words], dtype=np.int64)
-    codes: Ints = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return places[codes]
+    return np.array([KINDS.index(word) for word in words], dtype=np.int64)[codes]
+
+
+def _codes(texts: Any) -> tuple[list[Any], Ints]:
+    """Return the different texts of a column, and of each row which it is."""
+    encoded = texts.dictionary_encode()
+    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return encoded.dictionary.to_pylist(), codes
 
 
 def _unusable(path: Path, fault: str) -> ValueError:
     return ValueError(f"{path}: {fault}; generate the samples again, which writes it anew")
-
-
-def _compose(outer: Floats, inner: Floats) -> Floats:
-    """Return a_SE2_c of (n, 3) a_SE2_b and (n, 3) b_SE2_c, each x, y, yaw."""
-    xy_m = outer[:, :2] + turned(inner[:, :2], outer[:, 2])
-    return np.column_stack([xy_m, wrap_rad(outer[:, 2] + inner[:, 2])])
-
-
-def _seen_from(base: Floats, other: Floats) -> Floats:
-    """Return base_SE2_x of (n, 3) world_SE2_base and world_SE2_x."""
-    xy_m = turned(other[:, :2] - base[:, :2], -base[:, 2])
-    return np.column_stack([xy_m, wrap_rad(other[:, 2] - base[:, 2])])
-
-
-def _ranges(starts: Ints, counts: Ints) -> Ints:
-    """Return starts[0] ... starts[0] + counts[0] - 1, starts[1] ..., in one array."""
-    skipped = np.repeat(starts - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
-    ranges: Ints = skipped + np.arange(int(counts.sum()))
-    return ranges

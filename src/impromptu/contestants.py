@@ -62,7 +62,7 @@ CONTESTANTS = (
     ),
     Contestant(
         "echo",
-        "Repeats the true answer. No model; every figure must come out perfect.",
+        "Repeats the true answer. No model; all but l2_openemma must come out perfect.",
         "echo",
         Settings(),
         ("q1", "q2", "q6", "q7", "planning"),

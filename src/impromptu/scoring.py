@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from impromptu.clip_table import ClipTable, Surroundings
+from impromptu.clip_table import ClipTable
 from impromptu.metrics import Metric, Sums, TrueScene
+from impromptu.surroundings import Surroundings, boxes_at
 
 Comparison = Callable[[Sequence[Any], Sequence[Any]], Sums]
 
@@ -52,7 +53,7 @@ def true_scenes(paths: Sequence[Any], clip_ids: Sequence[str], clips: ClipTable)
     steps = len(paths[0])
     rows = [clips.row_of.get(name, -1) for name in clip_ids]
     there = np.array([row for row in rows if row >= 0], dtype=np.int64)
-    found = iter(clips.boxes_at(there, steps, planning=True))
+    found = iter(boxes_at(clips, there, steps, planning=True))
     unknown = _unknown(steps)
     around = [next(found) if row >= 0 else unknown for row in rows]
     return [TrueScene(path, one) for path, one in zip(paths, around, strict=True)]

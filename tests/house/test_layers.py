@@ -30,6 +30,7 @@ LAYERS = (
     ("clip", "conversation"),
     ("extraction", "filters", "sampling", "meta_actions", "visibility", "released"),
     ("clip_table", "preset"),
+    ("surroundings",),
     ("clip_rows", "wording"),
     ("datasets", "questions", "metrics", "miniature"),
     ("audits",),

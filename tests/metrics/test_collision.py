@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from impromptu.arrays import Floats
 from impromptu.clip import STEP_S, Trajectory
-from impromptu.clip_table import KINDS, Surroundings
+from impromptu.clip_table import KINDS
 from impromptu.geometry import turned
 from impromptu.metrics import (
     Metric,
@@ -20,6 +20,7 @@ from impromptu.metrics import (
     collision_vad,
 )
 from impromptu.metrics._collision import Boxes
+from impromptu.surroundings import Surroundings
 
 ALL = {
     "uniad": collision_uniad.METRIC,

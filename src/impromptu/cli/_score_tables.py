@@ -67,7 +67,7 @@ def _figures(result: Result) -> Iterator[str]:
         for figure, value in metric["figures"].items():
             unit, ends = metric["units"][figure], metric["intervals"].get(figure)
             interval = f"  [{ends[0]:.4f}, {ends[1]:.4f}]" if ends else ""
-            yield f"    {figure:<24} {number(value, unit):>12} {unit}{interval}".rstrip()
+            yield f"    {figure:<28} {number(value, unit):>12} {unit}{interval}".rstrip()
 
 
 def _policies(result: Result) -> Iterator[str]:

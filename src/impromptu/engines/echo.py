@@ -1,4 +1,4 @@
-"""No model: repeats the true answer, so that every metric must come out perfect."""
+"""No model: repeats the true answer, so that every metric true to time comes out perfect."""
 
 from collections.abc import Sequence
 

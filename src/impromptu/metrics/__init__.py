@@ -13,7 +13,7 @@ import numpy as np
 
 from impromptu.arrays import Floats
 from impromptu.clip import Trajectory
-from impromptu.clip_table import Surroundings
+from impromptu.surroundings import Surroundings
 
 Name = TypeVar("Name", bound=Hashable)
 Sums = Mapping[str, Floats]

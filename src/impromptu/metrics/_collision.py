@@ -17,9 +17,10 @@ import numpy as np
 
 from impromptu.arrays import Bools, Floats, Ints
 from impromptu.clip import Trajectory
-from impromptu.clip_table import KINDS, Surroundings
+from impromptu.clip_table import KINDS
 from impromptu.metrics import Sums, TrueScene, ratio
 from impromptu.metrics._displacement import common_times_s, positions_m
+from impromptu.surroundings import Surroundings
 
 EGO_M = (4.084, 1.85)
 AHEAD_M = 0.5
@@ -79,7 +80,7 @@ def collision_sums(
     boxes = _boxes([scene.around for scene in true], kinds, observed_only)
     masked = hits(positions_m([scene.path for scene in true]), boxes)
     hit = hits(positions_m(predicted), boxes) & ~masked
-    counts = {"hit": hit & known, "masked": masked & known, "known": known}
+    counts = {"hit": hit, "masked": masked, "known": known}
     return {
         f"{name}_{s:g}s": column[:, step].astype(np.float64)
         for name, column in counts.items()
