@@ -40,6 +40,7 @@ def test_the_demo_runs_in_an_empty_folder_and_ends_with_a_report(tmp_path: Path)
         for metric in result["metrics"].values():
             perfect = 1.0 if metric["higher_is_better"] else 0.0
             for figure, value in metric["figures"].items():
-                if metric["units"][figure] != "count" and value is not None:
-                    lower = figure in ("miss_rate", "masked_rate")
-                    assert value == (0.0 if lower else perfect), figure
+                # The true path may brush a cell of a raster: that is masked, and told.
+                told = metric["units"][figure] != "count" and figure != "masked_rate"
+                if told and value is not None:
+                    assert value == (0.0 if figure == "miss_rate" else perfect), figure

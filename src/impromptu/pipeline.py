@@ -13,14 +13,14 @@ from typing import Any
 
 import yaml
 
-from impromptu import engines, miniature, plugins, questions, report
-from impromptu.answer_files import Pair, join, task_of
+from impromptu import clip_table, engines, miniature, plugins, questions, report
+from impromptu.answer_files import Pair, clip_table_beside, join, task_of
 from impromptu.clip import Clip
 from impromptu.clip_lookup import ClipReader
 from impromptu.contestants import CONTESTANTS, EGO_MLP, Contestant, training_name
 from impromptu.conversation import Sample
 from impromptu.engines import Engine, Settings
-from impromptu.evaluation import evaluate
+from impromptu.evaluation import Options, evaluate
 from impromptu.files import read_json, read_json_lines, write_json
 from impromptu.generation import Result, generate
 from impromptu.inference import infer
@@ -134,7 +134,9 @@ def compete(one: Contestant, samples_dir: Path, out: Path, say: Say) -> report.R
         samples, prediction = load_samples(samples_dir, [name]), folder / f"{name}.jsonl"
         infer(samples, one.engine, engine, settings, prediction, one.batch)
         answers |= {row["id"]: row["predict"] for _, row in read_json_lines(prediction)}
-        results.append(evaluate(join(Pair(task_of(file), file, prediction))).to_json())
+        table = clip_table_beside(file)
+        options = Options(clip_table.read(table) if table else None)
+        results.append(evaluate(join(Pair(task_of(file), file, prediction)), options).to_json())
     write_json(folder / "scores.json", {"protocol": "strict", "results": results})
     return report.Run(one.name, one.about, results, answers, one.role, one.pictured)
 
