@@ -1,13 +1,13 @@
 """Units on a Ray of this machine: what comes out, what goes wrong, and whom it listens to."""
 
-import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -47,26 +47,44 @@ def test_where_the_work_is_done_decides_no_byte(tmp_path: Path) -> None:
     raw, extracted = tmp_path / "raw", tmp_path / "extracted"
     miniature.write(raw, datasets=DATASETS, logs=1, duration_s=9.0, images=False)
     next(raw.glob("waymo/training/*.tfrecord")).write_bytes(b"not a record")
-    done = {
-        backend: generate(
-            *(raw, tmp_path / backend, DATASETS, None, RECIPE, 2),
-            extract_dir=extracted,
-            backend=backend,
-        )
-        for backend in ("processes", "ray")
-    }
+    done = generate(raw, tmp_path / "processes", DATASETS, None, RECIPE, 2, extract_dir=extracted)
+    words = [sys.executable, "-m", "impromptu", "generate", "--backend", "ray", "--workers", "2"]
+    words += ["--data_raw", str(raw), "--out", str(tmp_path / "ray"), "--datasets", *DATASETS]
+    words += ["--extract_dir", str(extracted), "--missing_images", "keep", "--mapillary_hz", "2"]
+    subprocess.run(words, check=True, capture_output=True)  # where nobody imported Ray before
     assert bytes_of(tmp_path / "ray") == bytes_of(tmp_path / "processes")
-    assert done["ray"].failed == done["processes"].failed != []
-    assert done["ray"].clips == done["processes"].clips > 0
+    assert done.failed and done.clips
+
+
+DIES = """
+import os, pathlib, sys
+from impromptu.backends import ray as backend
+from impromptu.datasets import Log
+from impromptu.part import Recipe, Unit
+
+folder = pathlib.Path(sys.argv[1])
+backend.work_on = lambda unit, asked_by: os._exit(1)
+log = Log("straight", "train", folder, folder)
+try:
+    list(backend.BACKEND.run([Unit("synthetic", log, Recipe(()), folder, folder / "one.part")], 1))
+except OSError as error:
+    print("told:", error)
+"""
 
 
 @needs_ray
-def test_a_worker_that_dies_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def dies(unit: Unit, asked_by: str) -> LogCounts:
-        os._exit(1)
+def test_a_worker_that_dies_is_one_error(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", DIES, str(tmp_path)]
+    told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    assert re.search(r"told: a Ray worker failed \(.*run the same command again", told)
 
-    monkeypatch.setattr(ray_backend, "work_on", dies)
-    with pytest.raises(OSError, match=r"a Ray worker failed \(.*run the same command again"):
+
+def test_a_ray_that_was_imported_before_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would listen to other machines."""
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
+    with pytest.raises(OSError, match="imported before it could be told"):
         list(ray_backend.BACKEND.run([unit(tmp_path)], 1))
 
 

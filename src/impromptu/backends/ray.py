@@ -6,6 +6,7 @@ output folder under the same paths.
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from types import ModuleType
@@ -55,6 +56,12 @@ def _run(units: Sequence[Unit], workers: int) -> Iterator[tuple[Unit, LogCounts]
 def _connect(workers: int) -> ModuleType:
     """Import Ray and start it, or join the cluster that is named."""
     address = os.environ.get("RAY_ADDRESS")
+    if not address and isinstance(sys.modules.get("ray"), ModuleType):
+        raise OSError(
+            "Ray was imported before it could be told to listen to this machine alone; run "
+            "impromptu generate --backend ray in a process of its own, or name a cluster with "
+            "RAY_ADDRESS"
+        )
     for name, value in (_ANY if address else _ANY | _OURS).items():
         os.environ.setdefault(name, value)
     try:
