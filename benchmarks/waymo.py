@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from impromptu.arrays import Floats
-from impromptu.clip import Camera, PackedImage
+from impromptu.clip import Camera
 from impromptu.datasets._waymo_record import read_record
 from impromptu.datasets._waymo_segment import Image
 from impromptu.extraction import ShownImages
@@ -153,8 +153,7 @@ def _images(record: Path) -> list[Image]:
 
 def _extract(images: list[Image], folder: Path) -> None:
     for number, image in enumerate(images):
-        packed = PackedImage(image.size, image.content)
-        camera = Camera("FRONT", folder / f"{number}.jpg", packed=packed)
+        camera = Camera("FRONT", folder / f"{number}.jpg", packed=image.packed)
         ShownImages(keep=False).fault(camera)
 
 

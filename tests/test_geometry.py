@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from impromptu.arrays import Floats
-from impromptu.geometry import SE2, SE3, are_unit, rotations, wrap_rad, yaws_rad
+from impromptu.geometry import SE2, SE3, about_z, are_unit, rotations, wrap_rad, yaws_rad
 
 metres = st.floats(-1e4, 1e4)
 angles = st.floats(-np.pi, np.pi)
@@ -81,6 +81,13 @@ def test_motions_of_the_plane_are_those_of_space_without_height(
     b = SE3(Rotation.from_euler("Z", second).as_matrix(), b_m * level)
     solid = (a @ b.inverse()).transform(point * level)
     np.testing.assert_allclose(flat.transform(point[:2]), solid[:2], atol=1e-7)
+
+
+def test_rotations_about_z_are_scipy_s_whatever_their_shape() -> None:
+    angles_rad = np.array([[0.0, 0.3, -2.0], [np.pi, 7.0, -np.pi / 2]])
+    expected = Rotation.from_euler("z", angles_rad.reshape(-1, 1)).as_matrix().reshape(2, 3, 3, 3)
+    np.testing.assert_allclose(about_z(angles_rad), expected, atol=1e-15)
+    assert about_z(np.array(0.3)).shape == (3, 3)
 
 
 def test_shapes_and_values_are_checked_at_construction() -> None:

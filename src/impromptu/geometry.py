@@ -55,6 +55,14 @@ def yaws_rad(rotation: Floats) -> Floats:
     return heading
 
 
+def about_z(yaw_rad: Floats) -> Floats:
+    """Return (..., 3, 3) rotations about the z axis, counter-clockwise, by (...) angles."""
+    cos, sin, zero = np.cos(yaw_rad), np.sin(yaw_rad), np.zeros_like(yaw_rad)
+    rows = [cos, -sin, zero, sin, cos, zero, zero, zero, zero + 1]
+    rotation: Floats = np.stack(rows, axis=-1).reshape(*np.shape(yaw_rad), 3, 3)
+    return rotation
+
+
 def turned(points_m: Floats, yaw_rad: Floats) -> Floats:
     """Turn (..., 2) points about the origin, counter-clockwise, by (...) angles."""
     cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)

@@ -290,7 +290,7 @@ def as_tables(record: Path) -> None:
         "camera_image": {
             stamp: [t // 1000 for t, _, _ in images],
             camera: [number for _, number, _ in images],
-            "[CameraImageComponent].image": [one.content() for _, _, one in images],
+            "[CameraImageComponent].image": [one.packed.content() for _, _, one in images],
             "[CameraImageComponent].pose.transform": [
                 matrices(one.world_SE3_ego[None])[0] for _, _, one in images
             ],

@@ -537,7 +537,7 @@ def agrees(path: Path, messages: Any) -> None:
         origin = np.reshape(camera.extrinsic.transform, (4, 4))[:3, 3]
         np.testing.assert_array_equal(mine.ego_SE3_camera.translations_m, origin)
     for one, images in zip(frames, segment.images(segment.stamps_ns), strict=True):
-        assert {name: image.content() for name, image in images.items()} == {
+        assert {name: image.packed.content() for name, image in images.items()} == {
             image.name: image.image for image in one.images
         }
 

@@ -6,6 +6,7 @@ A log is cut into runs, numbered along its rows; nothing is known across a cut.
 import numpy as np
 
 from impromptu.arrays import Floats, Ints
+from impromptu.geometry import about_z
 from impromptu.poses import PoseTrack
 from impromptu.sampling import STEP_NS
 
@@ -66,11 +67,8 @@ def course_track(
     lost = np.isnan(course)
     bodies = np.append(0, np.cumsum((np.diff(runs) != 0) | lost[:-1]))
     yaw_rad = np.where(lost, 0.0, course)
-    cos, sin, zero = np.cos(yaw_rad), np.sin(yaw_rad), np.zeros(len(yaw_rad))
-    columns = [cos, -sin, zero, sin, cos, zero, zero, zero, zero + 1]
-    rotations = np.stack(columns, axis=-1).reshape(-1, 3, 3)
-    position_m = np.column_stack([xy_m, zero])
-    return PoseTrack(stamps_ns, rotations, position_m, max_gap_ns, bodies=bodies), bodies
+    position_m = np.column_stack([xy_m, np.zeros(len(xy_m))])
+    return PoseTrack(stamps_ns, about_z(yaw_rad), position_m, max_gap_ns, bodies=bodies), bodies
 
 
 def half_seconds(stamps_ns: Ints, runs: Ints) -> Ints:

@@ -69,20 +69,33 @@ class Drive:
         return SE2(float(yaws_rad(present.rotations)), present.translations_m[:2])
 
     def clips(
-        self, keyframes: Iterable[str], posed: Sequence[bool] | Bools, faulty_ns: Container[int]
+        self,
+        keyframes: Iterable[str],
+        posed: Sequence[bool] | Bools,
+        faulty_ns: Container[int],
+        *,
+        boxed_ns: Ints | None = None,
+        found: Sequence[bool] | Bools | None = None,
+        lost: str = "no_frame",
     ) -> Iterator[Clip | Dropped]:
         """Yield the clip of each present, or why it gives none.
 
         Args:
             keyframes: The last part of each clip's name.
             posed: Whether the ego's pose is known there.
-            faulty_ns: Presents with a box that cannot be.
+            faulty_ns: Stamps with a box that cannot be.
+            boxed_ns: (n,) stamps of the boxes that count as each present's, if not its own.
+            found: Whether the log has anything at that time; it has, if left out.
+            lost: Why there is no clip where it has not.
         """
+        stamps_ns = (self.presents_ns if boxed_ns is None else boxed_ns).tolist()
         for index, keyframe in enumerate(keyframes):
             name = f"{self.dataset}/{self.log.id}/{keyframe}"
-            if not posed[index]:
+            if found is not None and not found[index]:
+                yield Dropped(name, lost)
+            elif not posed[index]:
                 yield Dropped(name, "no_ego_pose")
-            elif self.presents_ns[index] in faulty_ns:
+            elif stamps_ns[index] in faulty_ns:
                 yield Dropped(name, "bad_box")
             else:
                 yield self.clip(index, name)

@@ -7,6 +7,7 @@ import numpy as np
 from impromptu.arrays import Floats, Ints
 from impromptu.clip import Kind
 from impromptu.datasets._boxes import Boxes
+from impromptu.geometry import about_z
 from impromptu.poses import Poses
 
 _TOLERANCE = 0.01
@@ -53,10 +54,7 @@ def upright_boxes(
     """
     sound = np.isfinite(numbers).all(axis=-1) & (numbers[:, 3:6] > 0).all(axis=-1)
     known = np.where(sound[:, None], numbers, 0.0)
-    cos, sin, zero = np.cos(known[:, 6]), np.sin(known[:, 6]), np.zeros(len(known))
-    rows = [cos, -sin, zero, sin, cos, zero, zero, zero, zero + 1]
-    turned = np.stack(rows, axis=-1).reshape(-1, 3, 3)
-    placed = world_SE3_sensor @ Poses(turned, known[:, :3], sound)
+    placed = world_SE3_sensor @ Poses(about_z(known[:, 6]), known[:, :3], sound)
     boxes = Boxes(
         timestamps_ns=timestamps_ns,
         ids=ids,

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from impromptu.arrays import Floats, Ints
+from impromptu.clip import PackedImage
 from impromptu.datasets._waymo_segment import (
     Calibration,
     Image,
@@ -126,7 +127,7 @@ def _images(
     images: dict[int, dict[int, Image]] = {stamp: {} for stamp in wanted_ns.tolist()}
     keys = zip(stamps_ns.tolist(), camera.varints.tolist(), jpeg.spans.tolist(), strict=True)
     for row, (stamp_ns, name, (start, end)) in enumerate(keys):
-        image = Image(end - start, partial(_part, path, start, end), taken[row])
+        image = Image(PackedImage(end - start, partial(_part, path, start, end)), taken[row])
         images[stamp_ns].setdefault(name, image)
     return [images[stamp] for stamp in wanted_ns.tolist()]
 

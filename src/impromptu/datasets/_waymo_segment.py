@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from impromptu.arrays import Floats, Ints
+from impromptu.clip import PackedImage
 from impromptu.geometry import SE3
 from impromptu.poses import Poses
 
@@ -49,13 +50,11 @@ class Image:
     """One JPEG inside a segment's file.
 
     Attributes:
-        size: In bytes, or None where telling takes reading it.
-        content: Reads it.
+        packed: How to get at it.
         world_SE3_ego: The vehicle at the middle of its exposure; not valid where not logged.
     """
 
-    size: int | None
-    content: Callable[[], bytes]
+    packed: PackedImage
     world_SE3_ego: Poses
 
 

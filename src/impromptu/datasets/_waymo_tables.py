@@ -11,6 +11,7 @@ import pyarrow
 from pyarrow import ArrowException, parquet
 
 from impromptu.arrays import Floats, Ints
+from impromptu.clip import PackedImage
 from impromptu.datasets import LogError
 from impromptu.datasets._waymo_segment import (
     Calibration,
@@ -150,7 +151,7 @@ def _images(path: Path, wanted_ns: Ints) -> Sequence[Mapping[int, Image]]:
     taken = rigid(_transforms(keys[_IMAGE_POSE]))
     images: dict[int, dict[int, Image]] = {}
     for row, stamp_ns in enumerate(_stamps(keys).tolist()):
-        image = Image(None, partial(_content, read, *group_of[row]), taken[row])
+        image = Image(PackedImage(None, partial(_content, read, *group_of[row])), taken[row])
         images.setdefault(stamp_ns, {}).setdefault(keys[_CAMERA][row], image)
     return [images.get(stamp_ns, {}) for stamp_ns in wanted_ns.tolist()]
 

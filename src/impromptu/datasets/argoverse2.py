@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from impromptu.arrays import Bools, Ints
+from impromptu.arrays import Ints
 from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
@@ -19,6 +19,7 @@ from impromptu.datasets._argoverse2_cameras import Calibration, read_calibration
 from impromptu.datasets._boxes import Boxes, distinct
 from impromptu.datasets._drive import Drive, ego_track
 from impromptu.datasets._feather import ADVICE, POSE, numbers, read_columns
+from impromptu.datasets._stamps import latest, nearest
 from impromptu.poses import Poses, PoseTrack, poses
 from impromptu.sampling import STEP_NS, windows
 
@@ -114,9 +115,9 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
             f"more than {LONGEST_NS // 10**9} s apart; expected some 20 s in all: {ADVICE}"
         )
     wanted_ns = np.arange(stamps_ns[0], last_ns + period_ns // 2 + 1, STEP_NS)
-    presents_ns, found = _nearest(stamps_ns, wanted_ns, period_ns // 2)
+    presents_ns, found = nearest(stamps_ns, wanted_ns, period_ns // 2)
     ego = windows(track, presents_ns)
-    seen_ns = _latest(sweeps_ns, presents_ns, SWEEP_AGE_NS)
+    seen_ns = latest(sweeps_ns, presents_ns, SWEEP_AGE_NS)
     drive = Drive(
         dataset="argoverse2",
         log=log,
@@ -126,16 +127,14 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         around=_around(boxes, presents_ns, seen_ns, ego.present),
         tags=_tags(log.source),
     )
-    for index, present_ns in enumerate(presents_ns.tolist()):
-        name = f"argoverse2/{log.id}/{present_ns if found[index] else wanted_ns[index]}"
-        if not found[index]:
-            yield Dropped(name, "no_front_image" if len(images[FRONT]) else "no_annotated_sweep")
-        elif not ego.present.valid[index]:
-            yield Dropped(name, "no_ego_pose")
-        elif seen_ns[index] in faulty_ns:
-            yield Dropped(name, "bad_box")
-        else:
-            yield drive.clip(index, name)
+    yield from drive.clips(
+        np.where(found, presents_ns, wanted_ns).astype(str),
+        ego.present.valid,
+        faulty_ns,
+        boxed_ns=seen_ns,
+        found=found,
+        lost="no_front_image" if len(images[FRONT]) else "no_annotated_sweep",
+    )
 
 
 def _tags(folder: Path) -> dict[str, str]:
@@ -158,20 +157,6 @@ def _image_stamps_ns(log: Path, camera: str, track: PoseTrack) -> Ints:
     stamps = sorted(int(name) for name in names if name.isdecimal())
     first, last = track.timestamps_ns[[0, -1]].tolist()
     return np.array([stamp for stamp in stamps if first <= stamp <= last], dtype=np.int64)
-
-
-def _nearest(stamps_ns: Ints, times_ns: Ints, reach_ns: int) -> tuple[Ints, Bools]:
-    """Return the stamp nearest to each time, and whether it is within reach."""
-    middles_ns = stamps_ns[:-1] + np.diff(stamps_ns) // 2
-    nearest_ns = stamps_ns[np.searchsorted(middles_ns, times_ns)]
-    return nearest_ns, np.abs(nearest_ns - times_ns) <= reach_ns
-
-
-def _latest(stamps_ns: Ints, presents_ns: Ints, max_age_ns: int) -> Ints:
-    """Return the last stamp not later than each present; NEVER_NS where that is too old."""
-    padded_ns = np.append(NEVER_NS, stamps_ns)
-    latest_ns = padded_ns[np.searchsorted(stamps_ns, presents_ns, side="right")]
-    return np.where(presents_ns - latest_ns <= max_age_ns, latest_ns, NEVER_NS)
 
 
 def _boxes(log: Path, track: PoseTrack) -> tuple[Boxes | None, Ints, Ints]:
@@ -235,7 +220,7 @@ def _cameras(
     found: list[list[Camera]] = [[] for _ in presents_ns]
     for name, view in CAMERAS.items():
         stamps_ns = images[name] if len(images[name]) else presents_ns
-        taken_ns = _latest(stamps_ns, presents_ns, IMAGE_AGE_NS)
+        taken_ns = latest(stamps_ns, presents_ns, IMAGE_AGE_NS)
         lens, folder = calibration.get(name), log / "sensors" / "cameras" / name
         now_SE3_camera = track.at(taken_ns).seen_from(present)
         if lens is not None:

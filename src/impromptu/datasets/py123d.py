@@ -20,12 +20,13 @@ import pyarrow as pa
 from impromptu.arrays import Bools, Ints
 from impromptu.clip import Clip
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
-from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
+from impromptu.datasets._agents import Surroundings, surroundings
 from impromptu.datasets._boxes import Boxes
 from impromptu.datasets._drive import Drive, ego_track
 from impromptu.datasets._py123d_arrow import ADVICE, POSE, STAMP, File, read_file, unpacker
 from impromptu.datasets._py123d_boxes import read_boxes
 from impromptu.datasets._py123d_cameras import VIEWS, cameras, read_lenses
+from impromptu.datasets._stamps import latest
 from impromptu.poses import Poses, PoseTrack
 from impromptu.sampling import STEP_NS, windows
 
@@ -88,7 +89,7 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
     boxes, faulty_ns, frames_ns = read_boxes(log.source / "box_detections_se3.arrow")
     presents_ns, found = _presents(sync)
     ego = windows(track, presents_ns)
-    seen_ns = _latest(frames_ns, presents_ns)
+    seen_ns = latest(frames_ns, presents_ns, BOX_AGE_NS)
     seen = cameras(log, source, read_lenses(log, ego_SE3_imu), track, presents_ns, ego.present)
     drive = Drive(
         dataset="py123d",
@@ -98,16 +99,8 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         cameras=seen,
         around=_around(boxes, presents_ns, seen_ns, ego.present),
     )
-    for index, present_ns in enumerate(presents_ns.tolist()):
-        name = f"py123d/{log.id}/{present_ns // 1000}"
-        if not found[index]:
-            yield Dropped(name, "no_frame")
-        elif not ego.present.valid[index]:
-            yield Dropped(name, "no_ego_pose")
-        elif seen_ns[index] in faulty_ns:
-            yield Dropped(name, "bad_box")
-        else:
-            yield drive.clip(index, name)
+    names = (presents_ns // 1000).astype(str)
+    yield from drive.clips(names, ego.present.valid, faulty_ns, boxed_ns=seen_ns, found=found)
 
 
 def _check_split(log: Log) -> None:
@@ -169,13 +162,6 @@ def _presents(sync: File) -> tuple[Ints, Bools]:
         # Keyframes drift from any even grid, and are followed; faster rows are taken off one.
         wanted_ns = STEP_NS + (presents_ns[-1] if keyframes else wanted_ns)
     return np.array(presents_ns), np.array(found)
-
-
-def _latest(frames_ns: Ints, presents_ns: Ints) -> Ints:
-    """Return the last stamp of boxes not later than each present; NEVER_NS where too old."""
-    padded_ns = np.append(NEVER_NS, frames_ns)
-    latest_ns = padded_ns[np.searchsorted(frames_ns, presents_ns, side="right")]
-    return np.where(presents_ns - latest_ns <= BOX_AGE_NS, latest_ns, NEVER_NS)
 
 
 def _around(

@@ -16,7 +16,7 @@ from impromptu.datasets import Dataset, Dropped, Log
 from impromptu.datasets._agents import surroundings
 from impromptu.datasets._boxes import Boxes
 from impromptu.datasets._drive import Drive
-from impromptu.geometry import SE3
+from impromptu.geometry import SE3, about_z
 from impromptu.poses import PoseTrack
 from impromptu.sampling import STEP_NS, windows
 
@@ -42,7 +42,7 @@ class Motion:
         # The chord of an arc points halfway along its turn.
         chord_m = path_m * np.sinc(yaw_rad / 2 / np.pi)
         xy_m = chord_m[:, None] * np.stack([np.cos(yaw_rad / 2), np.sin(yaw_rad / 2)], axis=-1)
-        return _about_z(yaw_rad), np.column_stack([xy_m, np.zeros_like(t_s)])
+        return about_z(yaw_rad), np.column_stack([xy_m, np.zeros_like(t_s)])
 
 
 DRIVES = {
@@ -60,13 +60,6 @@ _CAMERA = Camera(
 )
 
 
-def _about_z(yaw_rad: Floats) -> Floats:
-    cos, sin, zero = np.cos(yaw_rad), np.sin(yaw_rad), np.zeros_like(yaw_rad)
-    rows = [cos, -sin, zero, sin, cos, zero, zero, zero, zero + 1]
-    rotations: Floats = np.stack(rows, axis=-1).reshape(-1, 3, 3)
-    return rotations
-
-
 def _boxes() -> Boxes:
     """Return an oncoming car at 8 m/s and a standing pedestrian, at every keyframe."""
     t_s, ones = _STAMPS_NS / 1e9, np.ones(KEYFRAMES)
@@ -78,7 +71,7 @@ def _boxes() -> Boxes:
         ids=words,
         categories=words,
         kinds=np.repeat(["vehicle", "pedestrian"], KEYFRAMES).tolist(),
-        rotations=_about_z(np.append(np.pi * ones, np.pi / 2 * ones)),
+        rotations=about_z(np.append(np.pi * ones, np.pi / 2 * ones)),
         centers_m=np.concatenate([car_m, pedestrian_m]),
         sizes_m=np.repeat([[4.5, 1.9, 1.6], [0.6, 0.6, 1.8]], KEYFRAMES, axis=0),
         observed=np.ones(2 * KEYFRAMES, dtype=bool),

@@ -14,16 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-from impromptu.arrays import Bools, Floats, Ints
-from impromptu.clip import Camera, Clip, Kind, PackedImage
+from impromptu.arrays import Bools, Ints
+from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
 from impromptu.datasets._boxes import Boxes, numbered
 from impromptu.datasets._drive import Drive
 from impromptu.datasets._images import extracted
+from impromptu.datasets._stamps import nearest
 from impromptu.datasets._waymo_record import read_record
 from impromptu.datasets._waymo_segment import FARTHEST_M, Calibration, Image, Labels, Segment
 from impromptu.datasets._waymo_tables import POSES, read_tables, table_inputs
+from impromptu.geometry import about_z
 from impromptu.poses import Poses, PoseTrack, pose_track
 from impromptu.sampling import STEP_NS, windows
 
@@ -110,7 +112,7 @@ def _check_length(stamps_ns: Ints) -> None:
 def _clips(log: Log, segment: Segment, track: PoseTrack) -> Iterator[Clip | Dropped]:
     stamps_ns = np.unique(segment.stamps_ns)
     wanted_ns = np.arange(stamps_ns[0], stamps_ns[-1] + PERIOD_NS // 2 + 1, STEP_NS)
-    presents_ns, found = _nearest(stamps_ns, wanted_ns)
+    presents_ns, found = nearest(stamps_ns, wanted_ns, PERIOD_NS // 2)
     ego = windows(track, presents_ns)
     boxes, faulty_ns = _boxes(segment.labels, track)
     images = _images(log, segment, presents_ns)
@@ -126,16 +128,9 @@ def _clips(log: Log, segment: Segment, track: PoseTrack) -> Iterator[Clip | Drop
         around=_around(boxes, segment.labels, presents_ns, ego.present),
         tags=segment.tags,
     )
-    for row, stamp in enumerate(presents_ns.tolist()):
-        name = f"waymo/{log.id}/{(stamp if found[row] else int(wanted_ns[row])) // 1000}"
-        if not found[row]:
-            yield Dropped(name, "no_frame")
-        elif not ego.present.valid[row]:
-            yield Dropped(name, "no_ego_pose")
-        elif stamp in faulty_ns:
-            yield Dropped(name, "bad_box")
-        else:
-            yield drive.clip(row, name)
+    # A present that no frame stands for is called by the time it would have had.
+    names = (np.where(found, presents_ns, wanted_ns) // 1000).astype(str)
+    yield from drive.clips(names, ego.present.valid, faulty_ns, found=found)
 
 
 def _images(log: Log, segment: Segment, presents_ns: Ints) -> Sequence[Mapping[int, Image]]:
@@ -143,13 +138,6 @@ def _images(log: Log, segment: Segment, presents_ns: Ints) -> Sequence[Mapping[i
         return segment.images(presents_ns)
     except ValueError as error:
         raise LogError(f"{log.source}: {error}") from error
-
-
-def _nearest(stamps_ns: Ints, times_ns: Ints) -> tuple[Ints, Bools]:
-    """Return the frame nearest to each time, and whether it is within half a period."""
-    middles_ns = stamps_ns[:-1] + np.diff(stamps_ns) // 2
-    nearest_ns = stamps_ns[np.searchsorted(middles_ns, times_ns)]
-    return nearest_ns, np.abs(nearest_ns - times_ns) <= PERIOD_NS // 2
 
 
 def _boxes(labels: Labels, track: PoseTrack) -> tuple[Boxes, set[int]]:
@@ -160,7 +148,7 @@ def _boxes(labels: Labels, track: PoseTrack) -> tuple[Boxes, set[int]]:
     sound = near.all(axis=-1) & (labels.boxes[:, 3:6] > 0).all(axis=-1)
     sound &= _first_of_track(labels)
     values = np.where(sound[:, None], labels.boxes, 0.0)
-    ego_SE3_box = Poses(_upright(values[:, 6]), values[:, :3], sound)
+    ego_SE3_box = Poses(about_z(values[:, 6]), values[:, :3], sound)
     placed = world_SE3_ego @ ego_SE3_box
     boxes = Boxes(
         timestamps_ns=labels.stamps_ns,
@@ -182,18 +170,6 @@ def _first_of_track(labels: Labels) -> Bools:
     again = (np.diff(pairs[order := np.lexsort(pairs.T)], axis=0) == 0).all(axis=1)
     named[order[1:][again]] = False
     return named
-
-
-def _upright(heading_rad: Floats) -> Floats:
-    """Return (n, 3, 3) rotations about the vertical."""
-    cos, sin, zero, one = (
-        np.cos(heading_rad),
-        np.sin(heading_rad),
-        0 * heading_rad,
-        1 + 0 * heading_rad,
-    )
-    rows = [[cos, -sin, zero], [sin, cos, zero], [zero, zero, one]]
-    return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
 
 
 def _around(boxes: Boxes, labels: Labels, presents_ns: Ints, present: Poses) -> Surroundings | None:
@@ -224,7 +200,7 @@ def _cameras(
 def _camera(
     view: str, path: Path, image: Image | None, calibration: Calibration | None, present: Poses
 ) -> Camera:
-    packed = PackedImage(image.size, image.content) if image else None
+    packed = image.packed if image else None
     if calibration is None:
         return Camera(view, path, packed=packed)
     then = image.world_SE3_ego if image and image.world_SE3_ego.valid else present
