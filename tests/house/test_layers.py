@@ -7,6 +7,7 @@ import impromptu
 
 SRC = Path(impromptu.__file__).parent
 HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"} | {
+    "huggingface_hub",
     "msgpack",
     "openai",
     "py123d",
@@ -25,7 +26,9 @@ LAYERS = (
         "json_stream",
         "sharegpt_rows",
         "tar_members",
+        "releases",
     ),
+    ("fetching",),
     ("geometry", "poses"),
     ("clip", "conversation"),
     ("extraction", "filters", "sampling", "meta_actions", "visibility", "released"),
