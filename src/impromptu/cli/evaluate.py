@@ -141,7 +141,9 @@ def _require(known: Sequence[Pair], pairs: Sequence[Pair], protocol: str) -> Non
     if not known:
         tasks = ", ".join(sorted({pair.task for pair in pairs}))
         text = f"nothing to score: the {protocol} protocol has no rule for {tasks}"
-        if protocol == "released":
+        if protocol == "strict":
+            text += "; q3 and q5 are scored with --text_metrics, or by impromptu judge"
+        else:
             scored = ", ".join(released_protocol.RULES)
             text += f", as the published script, only for {scored}; leave --protocol away"
         raise ValueError(text)

@@ -53,6 +53,8 @@ def _server(site: Site, host: str, port: int) -> Server:
     try:
         return Server(site, host, port)
     except (OSError, OverflowError) as error:
+        if site.index.lock:
+            site.index.lock.close()
         why = getattr(error, "strerror", None) or str(error)
         text = f"--host {host} --port {port}: {why.lower()}; without --port a free one is taken"
         raise ValueError(text) from error
