@@ -86,6 +86,9 @@ def test_only_and_skip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", str(tmp_path / "gone.json")]) == 3
     assert "no such file or folder" in capsys.readouterr().err
+    path = write(tmp_path / "q6.json", [sample("a")])
+    assert main(["audit", str(path), "--media_dir", str(path)]) == 3
+    assert "no such folder; --media_dir" in capsys.readouterr().err
 
 
 def test_not_audited_is_told_from_errors_found(

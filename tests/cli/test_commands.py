@@ -58,6 +58,23 @@ def test_the_nearest_name_is_given(words: list[str], capsys: pytest.CaptureFixtu
     assert "Did you mean '" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("word", ["-1", "4294967296", "a", "1.0"])
+@pytest.mark.parametrize("name", ["miniature", "train-ego-mlp", "tiny-model", "evaluate", "judge"])
+def test_a_seed_that_no_generator_takes_is_refused(
+    name: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([name, f"--seed={word}"])
+    assert "--seed: expected a whole number from 0 to 2^32 - 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--workers", "--repeats"])
+def test_a_judge_gives_some_marks(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    files = ["--gt", "q3.json", "--pred", "q3.jsonl", "--out", "marks.json"]
+    assert main(["judge", *files, "--base_url", "x", "--model", "m", flag, "0"]) == 2
+    assert f"{flag} 0: expected at least 1" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("door", DOORS)
 def test_doors_answer_help_and_typing_errors(door: str) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -14,6 +14,13 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return "".join(f" Did you mean {near!r}?" for near in get_close_matches(word, known, 1))
 
 
+def seed(word: str) -> int:
+    """Read a seed that every generator of random numbers takes."""
+    if not word.isascii() or not word.isdigit() or int(word) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to 2^32 - 1, got {word}")
+    return int(word)
+
+
 class _Formatter(argparse.HelpFormatter):
     """Ends the help of each flag that takes a value with its default in brackets."""
 

@@ -42,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
     names = [name for name in chosen if name not in args.skip]
     if not names:
         raise ValueError("no audit is left: --skip names all that were chosen")
+    if args.media_dir and not args.media_dir.is_dir():
+        raise FileNotFoundError(f"{args.media_dir}: no such folder; --media_dir holds the images")
     require_file_places(args.json, args.html)
     result = audit(args.inputs, names, args.media_dir)
     for section in result.sections:

@@ -15,6 +15,7 @@ from impromptu.answer_files import (
     task_of,
 )
 from impromptu.cli import Command, _score_tables
+from impromptu.cli._parser import seed
 from impromptu.clip_table import ClipTable
 from impromptu.files import require_file_places, write_json
 
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resamples", type=int, default=1000, metavar="N", help="bootstrap draws; 0: no intervals"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the draws")
     parser.add_argument(
         "--text_metrics",
         action="store_true",

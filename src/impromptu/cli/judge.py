@@ -7,6 +7,7 @@ from pathlib import Path
 
 from impromptu.answer_files import Pair, join, task_of
 from impromptu.cli import Command
+from impromptu.cli._parser import seed
 from impromptu.files import require_file_places, write_json
 from impromptu.judging import BEST, Judge, endpoint, judge
 
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="environment variable with the key; a local server needs none",
     )
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="marks an answer")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first mark")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the first mark")
     parser.add_argument("--workers", type=int, default=4, metavar="N", help="requests at a time")
     parser.add_argument(
         "--task", choices=_TASKS, help="of files whose names do not tell [their names]"
@@ -41,6 +42,9 @@ def run(args: argparse.Namespace) -> int:
     task = args.task or task_of(args.gt)
     if task not in _TASKS:
         raise ValueError(f"{args.gt}: {task} is scored by `impromptu evaluate`; a judge marks text")
+    for flag in ("repeats", "workers"):
+        if (value := getattr(args, flag)) < 1:
+            raise ValueError(f"--{flag} {value}: expected at least 1")
     by = Judge(args.model, args.base_url, args.seed, args.repeats, workers=args.workers)
     require_file_places(args.out)
     joined = join(Pair(task, args.gt, args.pred))

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from impromptu.cli import Command
+from impromptu.cli._parser import seed
 from impromptu.files import require_writable
 
 
@@ -12,7 +13,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="DIR", help="the checkpoint folder to write"
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="the same seed, the same bytes"
+        "--seed", type=seed, default=0, metavar="N", help="the same seed, the same bytes"
     )
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from impromptu.cli import Command
+from impromptu.cli._parser import seed
 from impromptu.files import require_writable
 from impromptu.registry import load_samples
 
@@ -14,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dataset", required=True, metavar="NAME[,NAME]", help="names in dataset_info.json")
     add("--dataset_dir", type=Path, default=Path("data"), metavar="DIR", help="where that is")
     add("--out", type=Path, required=True, metavar="DIR", help="the folder to write")
-    add("--seed", type=int, default=0, metavar="N", help="the same seed, the same bytes")
+    add("--seed", type=seed, default=0, metavar="N", help="the same seed, the same bytes")
     add("--steps", type=int, default=1_000, metavar="N", help="batches to learn from")
 
 

@@ -14,6 +14,7 @@ from impromptu.clip import Clip
 from impromptu.clip_lookup import ClipReader
 from impromptu.explorer.index import Index, prepare
 from impromptu.explorer.server import FindClip, Server, Site
+from impromptu.files import require_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until interrupted; the index is built while pages can already be had."""
     if args.data_raw and not args.data_raw.is_dir():
         raise FileNotFoundError(f"{args.data_raw}: no such folder; --data_raw holds the datasets")
+    require_writable(args.cache)
     index = prepare(args.dir, args.predictions, args.cache)
     with tempfile.TemporaryDirectory() as scratch:
         find = _finder(args.data_raw, Path(scratch)) if args.data_raw else None
@@ -55,8 +57,8 @@ def _server(site: Site, host: str, port: int) -> Server:
     except (OSError, OverflowError) as error:
         if site.index.lock:
             site.index.lock.close()
-        why = getattr(error, "strerror", None) or str(error)
-        text = f"--host {host} --port {port}: {why.lower()}; without --port a free one is taken"
+        why = (getattr(error, "strerror", None) or str(error)).lower().rstrip(".")
+        text = f"--host {host} --port {port}: {why}; without --port a free one is taken"
         raise ValueError(text) from error
 
 
