@@ -105,7 +105,7 @@ def test_two_questions_are_not_mixed_and_none_is_not_enough(tmp_path: Path) -> N
     both = [*_drives(2, 0), _drive(9, np.random.default_rng(0), PLANNING)]
     with pytest.raises(ValueError, match="got samples of planning and q7"):
         _train(both, tmp_path)
-    with pytest.raises(ValueError, match="no sample that can be read.*'prompt_not_read': 1"):
+    with pytest.raises(ValueError, match="no sample of either; left out of 1 samples: 1 prompt_n"):
         _train([Sample("a/q4", (), "Colour?", "Red")], tmp_path)
 
 

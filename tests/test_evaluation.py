@@ -445,7 +445,7 @@ def test_text_is_compared_only_when_asked_for(tmp_path: Path) -> None:
         (["--gt", "gt", "--pred", "pred", "--per_sample", "x"], "--per_sample goes with two files"),
         (
             ["--gt", "gt/q4_val.json", "--pred", "pred/q4_val.jsonl", "--task", "q5"],
-            "nothing to score: this protocol has no score for q5",
+            "the strict protocol has no rule for q5; q3 and q5 are scored with --text_metrics",
         ),
     ],
 )

@@ -5,27 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+from tests.tracks import S, straight, times
 
 from impromptu.arrays import Floats, Ints
 from impromptu.poses import PoseTrack
 from impromptu.sampling import STEP_NS, Signal, windows
-
-S = 1_000_000_000
-
-
-def straight(
-    times_ns: Ints, speed_mps: float = 10.0, max_gap_s: float = 0.75, edge_s: float = 0.0
-) -> PoseTrack:
-    """Drive along world x without turning."""
-    count = len(times_ns)
-    at_m = np.column_stack([speed_mps * times_ns / S, np.zeros((count, 2))])
-    turns = np.tile(np.eye(3), (count, 1, 1))
-    return PoseTrack(times_ns, turns, at_m, round(max_gap_s * S), round(edge_s * S))
-
-
-def times(*seconds: float) -> Ints:
-    stamps: Ints = np.round(np.array(seconds) * S).astype(np.int64)
-    return stamps
 
 
 def test_a_window_holds_three_seconds_back_and_five_on() -> None:

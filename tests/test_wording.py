@@ -41,7 +41,7 @@ def test_a_users_entry_replaces_one_and_keeps_the_rest(tmp_path: Path) -> None:
 def test_released_says_otherwise_what_its_status_is() -> None:
     strict, released = load_wording(None, STRICT), load_wording(None, RELEASED)
     changed = {key for key in strict.templates if strict.templates[key] != released.templates[key]}
-    assert changed == {"q7.prompt"}
+    assert changed == {"q7.prompt", "planning.no_past"}
     assert strict.templates.keys() == released.templates.keys()
     assert "along its own forward (X) and left (Y) axis" in strict.templates["q7.prompt"]
     assert "along the same axes" in released.templates["q7.prompt"]

@@ -105,7 +105,7 @@ def read(files: Sequence[File], media_dir: Path | None = None) -> Iterator[list[
         media_dir: Where image paths start; by default where the first image of a file is found.
     """
     number = 0
-    for file, name in zip(files, _names([file.path for file in files]), strict=True):
+    for file, name in zip(files, names_of(files), strict=True):
         source, row = None, 0
         for batch in _values(file):
             if source is None and batch:
@@ -149,8 +149,8 @@ def _media_dir(file: File, first: Any) -> Path:
     return here
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
-    """Return the paths from their common folder on."""
-    texts = [os.path.abspath(path) for path in paths]
+def names_of(files: Sequence[File]) -> list[str]:
+    """Return the files' paths from their common folder on."""
+    texts = [os.path.abspath(file.path) for file in files]
     common = os.path.commonpath([os.path.dirname(text) for text in texts]) if texts else ""
     return [os.path.relpath(text, common) for text in texts]

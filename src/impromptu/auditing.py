@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from impromptu import audits, plugins
-from impromptu.audit_sources import File, count_batches, find_files, read
-from impromptu.audits import Audit, Finding
+from impromptu.audit_sources import File, count_batches, find_files, names_of, read
+from impromptu.audits import SHOWN, Audit, Finding
 from impromptu.progress import track
 
 EXIT_CODES = {"error": 2, "warning": 1, "note": 0}
+NOT_DONE = 3
+"""The exit code where nothing was audited, so that a 2 means that an error was found."""
+
 _ORDER = list(EXIT_CODES)
 _FOREMOST = "leakage"
 
@@ -86,14 +89,17 @@ def audit(
     known = {name: plugins.load(audits, name, Audit) for name in names or plugins.names(audits)}
     checks = {name: (one, one.start()) for name, one in known.items()}
     sees = [(check.see, one.reads_all) for one, check in checks.values()]
-    records = 0
+    records, filled = 0, set[str]()
     for batch in track(read(files, media_dir), count_batches(files), "blocks", "audit"):
         records += len(batch)
+        filled.update(record.source.name for record in batch[:1])
         for record in batch:
             for see, reads_all in sees:
                 if record.readable or reads_all:
                     see(record)
     found = {name: list(check.findings()) for name, (_, check) in checks.items()}
+    if "structure" in found:
+        found["structure"] += _empty([name for name in names_of(files) if name not in filled])
     places = _places(files, media_dir, [f for findings in found.values() for f in findings])
     sections = [
         Section(name, known[name].title, _in_order(findings, places))
@@ -102,6 +108,14 @@ def audit(
     sections.sort(key=lambda section: (_gravity(section), section.name != _FOREMOST))
     names_read = tuple(_printable(str(file.path)) for file in files)
     return Result(names_read, records, tuple(sections))
+
+
+def _empty(names: Sequence[str]) -> list[Finding]:
+    """Name the files without any record, which no check was shown."""
+    if not names:
+        return []
+    text = f"{len(names):,} files hold no record, the first is {names[0]}."
+    return [Finding("warning", "empty_file", text, len(names), examples=tuple(names[:SHOWN]))]
 
 
 def _gravity(section: Section) -> int:

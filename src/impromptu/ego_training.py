@@ -59,8 +59,12 @@ def train(samples: Sequence[Sample], out: Path, seed: int, steps: int) -> Traini
     read, left_out = _readable(samples)
     tasks = sorted({asked.question.task for asked, _ in read})
     if len(tasks) != 1:
-        found = f"samples of {' and '.join(tasks)}" if tasks else "no sample that can be read"
-        raise ValueError(f"expected samples of q7 or of planning, got {found} ({dict(left_out)})")
+        found = f"samples of {' and '.join(tasks)}" if tasks else "no sample of either"
+        others = ", ".join(f"{n} {reason}" for reason, n in left_out.items()) or "none"
+        raise ValueError(
+            f"expected samples of q7 or of planning, got {found}; left out of {len(samples)} "
+            f"samples: {others}. Name one such dataset: --dataset NAME"
+        )
     numbers = np.stack([asked.numbers() for asked, _ in read])
     straight_m = np.stack([asked.straight_m() for asked, _ in read])
     off_m = np.stack([path_m for _, path_m in read]) - straight_m

@@ -28,8 +28,9 @@ def atomic_bytes(path: Path) -> AbstractContextManager[IO[bytes]]:
 
 @contextmanager
 def _placed(path: Path, **options: str) -> Iterator[IO[Any]]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with writing_to(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with open(handle, **options) as file:  # type: ignore[call-overload]
             yield file
@@ -44,6 +45,41 @@ def _placed(path: Path, **options: str) -> Iterator[IO[Any]]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a full disk does not tell
         raise
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Have an ``OSError`` name the folder that was to be written to, and say what to do."""
+    try:
+        yield
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        told = f"cannot be written to ({why}); name a place where you may write"
+        raise OSError(error.errno, told, str(folder)) from error
+
+
+def require_writable(*folders: Path) -> None:
+    """Make folders and try to write there: found at the end, it would have cost all the work.
+
+    Raises:
+        OSError: One of them cannot be written to; the message names it.
+    """
+    for folder in folders:
+        with writing_to(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+
+
+def require_file_places(*paths: Path | None) -> None:
+    """Do the same for files that are to be written; None is none.
+
+    Raises:
+        OSError: As above, or a folder has the name of a file.
+    """
+    for path in filter(None, paths):
+        if path.is_dir():
+            raise IsADirectoryError(f"{path}: expected a file to write, this is a folder")
+        require_writable(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:

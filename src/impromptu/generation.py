@@ -18,7 +18,7 @@ from impromptu.clip_rows import join_tables
 from impromptu.clip_table import clip_file
 from impromptu.counts import LogCounts
 from impromptu.datasets import Dataset, Log
-from impromptu.files import atomic_writer, write_json
+from impromptu.files import atomic_writer, write_json, writing_to
 from impromptu.manifest import MANIFEST, close_manifest, code, entry, inputs, key, open_manifest
 from impromptu.part import Recipe, Unit, prepare, read_counts, read_rows, table_of
 from impromptu.progress import track
@@ -133,9 +133,11 @@ def generate(
 @contextmanager
 def _alone(work: Path) -> Iterator[None]:
     """Hold a folder for one run at a time; a killed run lets go of it."""
-    work.mkdir(parents=True, exist_ok=True)
     lock = work / "lock"
-    with lock.open("w") as file:
+    with writing_to(work.parent):
+        work.mkdir(parents=True, exist_ok=True)
+        held = lock.open("w")
+    with held as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # A run that has just ended may have taken the file away under us.

@@ -73,10 +73,24 @@ def open_manifest(out: Path, recipe: Recipe) -> dict[str, Any]:
         raise ValueError(f"{path}: not a manifest that this command wrote; choose another --out")
     if old.get("recipe") != fresh["recipe"]:
         raise ValueError(
-            f"{out} holds samples of another recipe, {json.dumps(old.get('recipe'))}; "
-            f"this one is {json.dumps(fresh['recipe'])}: choose another --out or remove the folder"
+            f"{out} holds samples of another recipe: {_changed(old.get('recipe'), fresh['recipe'])}"
+            "; choose another --out or remove the folder"
         )
     return fresh | {"datasets": old["datasets"]}
+
+
+def _changed(was: Any, now: Mapping[str, Any]) -> str:
+    """Say what differs between two recipes, limits one by one."""
+    one, other = (
+        {key: value for key, value in recipe.items() if key != "filters"}
+        | {f"filters.{key}": value for key, value in (recipe.get("filters") or {}).items()}
+        for recipe in (was if isinstance(was, dict) else {}, now)
+    )
+    return ", ".join(
+        f"{key} was {json.dumps(one.get(key))}, is {json.dumps(other.get(key))}"
+        for key in {**one, **other}
+        if one.get(key) != other.get(key)
+    )
 
 
 def entry(

@@ -28,7 +28,9 @@ _OPTIONAL = {
     "q5.prompt": {"view", "view_lower"},
     "q6.prompt": {"views", "command"},
     "q7.prompt": {"views", "history_s"},
-    "planning.prompt": {"history_s"},
+    "planning.prompt": {"past", "history_s"},
+    "planning.past": {"history_s"},
+    "planning.no_past": {"history_s"},
     "planning.velocity": {"y"},
 }
 """Slots that a template may do without; all others of the default template it must have."""

@@ -79,13 +79,51 @@ def test_only_and_skip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     path = write(tmp_path / "q6.json", [sample("a", "CRUISE,STRAIGHT")])
     assert main(["audit", str(path), "--only", "duplicates", "splits"]) == 0
     assert main(["audit", str(path), "--skip", "vocabulary", "balance"]) == 0
-    assert main(["audit", str(path), "--only", "text", "--skip", "text"]) == 2
+    assert main(["audit", str(path), "--only", "text", "--skip", "text"]) == 3
     assert "no audit is left" in capsys.readouterr().err
 
 
 def test_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["audit", str(tmp_path / "gone.json")]) == 2
+    assert main(["audit", str(tmp_path / "gone.json")]) == 3
     assert "no such file or folder" in capsys.readouterr().err
+    path = write(tmp_path / "q6.json", [sample("a")])
+    assert main(["audit", str(path), "--media_dir", str(path)]) == 3
+    assert "no such folder; --media_dir" in capsys.readouterr().err
+
+
+def test_not_audited_is_told_from_errors_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", "--onyl", "text"])
+    assert ended.value.code == 3
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", "--help"])
+    assert ended.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "exit codes: 0 nothing wrong, 1 warnings, 2 errors such as a leak, 3 not audited" in told
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "q6.json", [sample("a")])
+    for place in (tmp_path, path / "page.html"):
+        assert main(["audit", str(path), "--html", str(place)]) == 3
+        told = capsys.readouterr()
+        assert told.out == "" and str(path if place != tmp_path else tmp_path) in told.err
+
+
+@pytest.mark.parametrize("text", ["", "[]", " \n"])
+def test_an_empty_file_is_named(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "q6.json", [sample("a")])
+    (tmp_path / "empty.json").write_text(text)
+    assert main(["audit", str(tmp_path / "empty.json")]) == 2
+    assert "1 files hold no record, the first is empty.json" in capsys.readouterr().out
+    assert main(["audit", str(tmp_path)]) == 1
+    assert "the first is empty.json" in capsys.readouterr().out
 
 
 def test_same_findings_in_every_process(tmp_path: Path) -> None:

@@ -31,6 +31,15 @@ def test_whole_datasets_are_described(data_raw: Path, capsys: pytest.CaptureFixt
     assert "missing" not in told
 
 
+def test_annotations_are_looked_for_behind_the_first_keyframe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    miniature.write(tmp_path, datasets=("argoverse2",), logs=1, duration_s=3.0)
+    assert main(["check", "argoverse2", "--data_raw", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert " agents" in told and "no annotation" not in told
+
+
 def test_what_is_absent_is_listed_with_where_to_get_it(
     data_raw: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

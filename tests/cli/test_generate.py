@@ -7,10 +7,10 @@ from impromptu.files import read_json
 from impromptu.manifest import MANIFEST
 
 
-def _run(tmp_path: Path, recipe: str) -> int:
+def _run(tmp_path: Path, recipe: str, *flags: str) -> int:
     (tmp_path / "recipe.yaml").write_text(recipe)
     options = ["--data_raw", str(tmp_path), "--out", str(tmp_path / "out"), "--workers", "1"]
-    return main(["generate", "--recipe", str(tmp_path / "recipe.yaml"), *options])
+    return main(["generate", "--recipe", str(tmp_path / "recipe.yaml"), *options, *flags])
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,47 @@ def test_a_recipes_limits_replace_single_ones_of_the_presets(tmp_path: Path) -> 
         "acceleration_mps2": 12.0,
         "stationary_share": 0.25,
     }
+
+
+@pytest.mark.parametrize("as_flag", [True, False])
+def test_questions_may_be_named_by_their_tasks(tmp_path: Path, as_flag: bool) -> None:
+    recipe = "datasets: [synthetic]\nsplit: [test]\nmissing_images: keep\n"
+    if not as_flag:
+        recipe += "questions: [q6, trajectory]\n"
+    flags = ["--questions", "q6", "trajectory"] if as_flag else []
+    assert _run(tmp_path, recipe, *flags) == 0
+    assert {path.name for path in (tmp_path / "out/synthetic").iterdir()} == {
+        *("q6_test.json", "q7_test.json")
+    }
+
+
+def test_an_unknown_question_is_answered_with_the_nearest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        _run(tmp_path, "", "--questions", "trajectry")
+    assert "Did you mean 'trajectory'?" in capsys.readouterr().err
+    assert _run(tmp_path, "questions: [planing]") == 2
+    assert "Did you mean 'planning'?" in capsys.readouterr().err
+
+
+def test_another_recipe_is_told_by_what_differs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = "datasets: [synthetic]\nsplit: [test]\nmissing_images: keep\nquestions: [q6]\n"
+    assert _run(tmp_path, recipe) == 0
+    assert _run(tmp_path, f"{recipe}filters: {{jump_mps: null}}\npreset: strict\n") == 2
+    (told,) = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert "another recipe: filters.jump_mps was 60.0, is null; choose another" in told
+
+
+def test_an_extract_dir_that_cannot_be_written_stops_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert _run(tmp_path, "datasets: [synthetic]", "--extract_dir", str(tmp_path / "file/x")) == 2
+    assert f"{tmp_path / 'file/x'}: cannot be written to" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_workers_must_be_some(capsys: pytest.CaptureFixture[str]) -> None:

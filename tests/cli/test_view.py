@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,9 @@ from urllib.request import urlopen
 import pytest
 
 from impromptu.cli import main
+from impromptu.cli.view import _build
 from impromptu.conversation import Sample
+from impromptu.explorer.index import prepare
 from impromptu.files import write_json_list
 
 
@@ -40,6 +43,27 @@ def test_nothing_to_browse_is_one_clear_line(
     cache = ["--cache", str(tmp_path / "cache")]
     assert main(["view", str(tmp_path / "none"), *cache]) == 2
     assert "no such file or folder" in capsys.readouterr().err
+
+
+def test_what_is_not_there_or_taken_is_one_clear_line(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fixed = ["view", str(folder), "--cache", str(tmp_path / "cache")]
+    assert main([*fixed, "--data_raw", str(tmp_path / "nope")]) == 2
+    assert "nope: no such folder; --data_raw" in capsys.readouterr().err
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main([*fixed, "--port", str(port)]) == 2
+    told = capsys.readouterr().err
+    assert f"--port {port}: address already in use; without --port a free one" in told
+
+
+def test_a_broken_file_is_told_on_the_console(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "torn.json").write_text('[{"id": "a')
+    _build(prepare(folder, [], tmp_path / "cache"))
+    assert "torn.json: byte 1: not valid JSON" in capsys.readouterr().err
 
 
 def test_a_clip_that_is_not_there_is_one_clear_line(

@@ -50,6 +50,11 @@ def test_every_object_has_the_commonest_action_of_all_objects(tmp_path: Path) ->
     ]
 
 
+def test_without_a_training_file_those_it_takes_are_named() -> None:
+    with pytest.raises(ValueError, match="q1_train.json or .* or q6_train.json$"):
+        ENGINE.open(Settings())
+
+
 @pytest.mark.parametrize("task", ["q7", "planning", "q3"])
 def test_waypoints_and_free_text_have_no_majority(tmp_path: Path, task: str) -> None:
     with pytest.raises(ValueError, match="no answered sample of q1, q2, q4, q6"):

@@ -139,7 +139,8 @@ def test_reasons_to_finish(qwen: Qwen) -> None:
 def test_max_new_tokens_is_the_limit(qwen: Qwen) -> None:
     (completion,) = qwen([SHORT])
     assert completion.finish_reason == "length"
-    assert 0 < len(qwen.processor.tokenizer(completion.text)["input_ids"]) <= 12
+    whole = completion.text.replace("\ufffd", "")  # half a sign is one token, but reads as three
+    assert 0 < len(qwen.processor.tokenizer(whole)["input_ids"]) <= 12
 
 
 def test_the_checkpoints_own_generation_config_changes_nothing(

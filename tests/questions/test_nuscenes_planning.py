@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impromptu.clip import Clip, Observation, Trajectory, Unanswerable
+from impromptu.engines._told import read_history
 from impromptu.geometry import SE2
-from impromptu.preset import STRICT
+from impromptu.preset import RELEASED, STRICT
 from impromptu.questions import AnswerError, nuscenes_planning
 from impromptu.wording import load_wording
 
@@ -80,6 +81,20 @@ def test_a_scenes_start_has_less_history_and_may_lack_steering(clip: Clip) -> No
     short = replace(clip.observation, past=clip.observation.past[-3:], statuses=statuses)
     text = nuscenes_planning.prompt(_seen(replace(clip, observation=short)), WORDING)
     assert text.count("(t-") == 3 and "Steering" not in text and "last 1.0 seconds" in text
+
+
+def test_a_first_keyframe_is_not_said_to_have_a_past_of_no_time(clip: Clip) -> None:
+    first = replace(
+        clip.observation, past=clip.observation.past[-1:], statuses=clip.observation.statuses[-1:]
+    )
+    seen = _seen(replace(clip, observation=first))
+    text = nuscenes_planning.prompt(seen, WORDING)
+    assert "last 0.0 seconds" not in text and text.count("(t-") == 1
+    assert "Where it was before now is not known" in text
+    told = read_history(text)
+    assert told is not None and told.t_s.tolist() == [0.0]
+    released = nuscenes_planning.prompt(seen, load_wording(None, RELEASED))
+    assert "Over the last 0.0 seconds, at steps of 0.5 seconds, it was at" in released
 
 
 def test_numbers_are_the_shortest_of_two_decimals() -> None:

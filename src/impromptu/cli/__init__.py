@@ -2,11 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import NoReturn
 
 from impromptu import cli, plugins
+from impromptu.cli._parser import Parser
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,44 +19,55 @@ class Command:
         summary: One line for ``--help``.
         add_arguments: Declares its flags.
         run: Does it; returns the exit code.
+        not_done: The exit code where it could not be done.
     """
 
     summary: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    not_done: int = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     0: done; what was dropped or skipped is told. 1: done, but nothing came of it, or a loss that
-    the command was told to treat as a failure. 2: not done; one line says why.
+    the command was told to treat as a failure. 2: not done; one line says why. 130: interrupted.
+    ``audit`` has codes of its own.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     modules = {name.replace("_", "-"): name for name in plugins.names(cli)}
     if argv and argv[0] in modules.values():
         argv[0] = argv[0].replace("_", "-")
-    parser = argparse.ArgumentParser(
-        prog="impromptu", description="Raw driving logs to scored driving models."
-    )
-    parser.add_argument("--version", action="version", version=version("impromptu-vla"))
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for name in modules if not argv or argv[0] not in modules else [argv[0]]:
-        command = plugins.load(cli, modules[name], Command)
-        one = subparsers.add_parser(name, help=command.summary, description=command.summary)
-        command.add_arguments(one)
-        one.set_defaults(run=command.run)
-    args = parser.parse_args(argv)
+    if not argv or argv[0] not in modules:
+        _overview(argv, modules)
+    command = plugins.load(cli, modules[argv[0]], Command)
+    parser = Parser(command.not_done, prog=f"impromptu {argv[0]}", description=command.summary)
+    command.add_arguments(parser)
+    parser.check_flags(argv[1:])
+    args = parser.parse_args(argv[1:])
     try:
-        return int(args.run(args))
+        return command.run(args)
     except (OSError, ValueError, ArithmeticError, LookupError, ModuleNotFoundError) as error:
         text = _text(error)
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         print(f"error: {text}{notes}", file=sys.stderr)
-        return 2
+        return command.not_done
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
+
+
+def _overview(argv: Sequence[str], modules: Mapping[str, str]) -> NoReturn:
+    """Answer what begins with no command: the list of them, the version, or the nearest name."""
+    parser = Parser(prog="impromptu", description="Raw driving logs to scored driving models.")
+    parser.add_argument("--version", action="version", version=version("impromptu-vla"))
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name, module in modules.items():
+        commands.add_parser(name, help=plugins.load(cli, module, Command).summary)
+    parser.check_flags(argv)
+    parser.parse_args(argv)
+    parser.error("the command comes first")
 
 
 def _text(error: Exception) -> str:

@@ -4,11 +4,12 @@ import argparse
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 from impromptu import datasets, plugins
 from impromptu.cli import Command
+from impromptu.cli._parser import did_you_mean
 from impromptu.clip import Clip
 from impromptu.datasets import Dataset, Log
 from impromptu.image_files import image_fault
@@ -16,6 +17,9 @@ from impromptu.image_files import image_fault
 _ANY_HZ = 2.0
 """For a look at logs without time, whatever their rate is."""
 
+
+_LOOKED_AT = 10
+"""Keyframes of a log: its first ones may lie before its first annotation."""
 
 _OPTIONAL = ("py123d",)
 """Not missed by those who do not have it."""
@@ -25,8 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     names = ", ".join(_known())
     text = f"of {names} [all of them]"
-    parser.add_argument("dataset", nargs="*", metavar="dataset", help=text)
-    parser.add_argument("--data_raw", type=Path, default=Path("data_raw"), metavar="DIR")
+    add = parser.add_argument
+    add("dataset", nargs="*", metavar="dataset", help=text)
+    add("--data_raw", type=Path, default=Path("data_raw"), metavar="DIR", help="holds the datasets")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     ]
     chosen = args.dataset or everything
     if unknown := [name for name in chosen if name not in known]:
-        raise ValueError(f"unknown dataset {unknown[0]!r}; known are {', '.join(known)}")
+        hint = did_you_mean(unknown[0], list(known))
+        raise ValueError(f"unknown dataset {unknown[0]!r}; known are {', '.join(known)}.{hint}")
     missing = [
         f"{name}: {what}"
         for name in chosen
@@ -79,23 +85,28 @@ def _look(dataset: Dataset, logs: Sequence[Log], root: Path) -> list[str]:
     print(f"  here:    {root}: {len(logs)} logs")
     for split, group in groupby(sorted(logs, key=lambda log: log.split), lambda log: log.split):
         of_split = list(group)
-        told, lacking = _first_clip(dataset, replace(of_split[0], frames_hz=_ANY_HZ))
+        told, lacking = _early_clip(dataset, replace(of_split[0], frames_hz=_ANY_HZ))
         print(f"    {split}: {len(of_split)} logs; in {of_split[0].id}: {told}")
         missing += [f"{split}, {of_split[0].id}: {what}" for what in lacking]
     return missing
 
 
-def _first_clip(dataset: Dataset, log: Log) -> tuple[str, list[str]]:
-    """Say what the first clip of a log holds, and what it lacks."""
+def _early_clip(dataset: Dataset, log: Log) -> tuple[str, list[str]]:
+    """Say what the first clip with annotations holds, else the first, and what it lacks."""
     try:
-        clip = next((item for item in dataset.clips(log) if isinstance(item, Clip)), None)
+        found = (item for item in dataset.clips(log) if isinstance(item, Clip))
+        early = list(islice(found, _LOOKED_AT))
     except (OSError, ValueError) as error:
         return "not readable", [str(error)]
-    if clip is None:
+    if not early:
         return "no clip", ["no clip"] if log.split in dataset.splits else []
-    seen = clip.observation
+    seen = next((clip for clip in early if clip.observation.annotated), early[0]).observation
     faults = [f"{c.image}: {fault}" for c in seen.cameras if (fault := image_fault(c.image))]
-    agents = f"{len(seen.agents)} agents" if seen.annotated else "no annotation"
+    agents = (
+        f"{len(seen.agents)} agents"
+        if seen.annotated
+        else (f"no annotation in its first {len(early)} keyframes")
+    )
     told = f"{len(seen.cameras) - len(faults)} of {len(seen.cameras)} images, {agents}"
     return told, [f"{len(faults)} images, such as {faults[0]}"] if faults else []
 

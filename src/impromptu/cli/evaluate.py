@@ -15,8 +15,9 @@ from impromptu.answer_files import (
     task_of,
 )
 from impromptu.cli import Command, _score_tables
+from impromptu.cli._parser import seed
 from impromptu.clip_table import ClipTable
-from impromptu.files import write_json
+from impromptu.files import require_file_places, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,24 +35,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--protocol",
         choices=("strict", "released"),
         default="strict",
-        help="released: the published script's arithmetic, faults included (default: strict)",
+        help="released: the published script's arithmetic, faults included",
     )
     parser.add_argument(
-        "--task", choices=TASKS, help="of two files whose names do not tell (default: their names)"
+        "--task", choices=TASKS, help="of two files whose names do not tell [their names]"
     )
     parser.add_argument(
-        "--per_sample", type=Path, metavar="FILE", help="also write each sample's own figures"
+        "--per_sample",
+        type=Path,
+        metavar="FILE",
+        help="also write each sample's figures [not written]",
     )
     parser.add_argument(
         "--clips",
         type=Path,
         metavar="FILE",
-        help="clip table, for collision rates and groups (default: in clips/ beside the samples)",
+        help="clip table, for collision rates and groups [in clips/ beside the samples]",
     )
     parser.add_argument(
-        "--resamples", type=int, default=1000, help="bootstrap draws; 0: no intervals (1000)"
+        "--resamples", type=int, default=1000, metavar="N", help="bootstrap draws; 0: no intervals"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the draws (0)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the draws")
     parser.add_argument(
         "--text_metrics",
         action="store_true",
@@ -69,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     if args.per_sample and (args.protocol == "released" or args.gt.is_dir()):
         raise ValueError("--per_sample goes with two files and the strict protocol")
     pairs, unpredicted = _pairs(args.gt, args.pred, args.task)
+    require_file_places(args.out, args.per_sample)
     tell = _strict if args.protocol == "strict" else _released
     return tell(args, pairs, [path.name for path in unpredicted])
 
@@ -89,7 +94,7 @@ def _pairs(truth: Path, prediction: Path, task: str | None) -> tuple[list[Pair],
 def _strict(args: argparse.Namespace, pairs: Sequence[Pair], unpredicted: list[str]) -> int:
     known = [pair for pair in pairs if evaluation.scored(pair.task, args.text_metrics)]
     unscored = [pair.prediction.name for pair in pairs if pair not in known]
-    _require(known, pairs)
+    _require(known, pairs, "strict")
     evaluations = [evaluation.evaluate(join(pair), _options(args, pair)) for pair in known]
     results = [one.to_json() for one in evaluations]
     report = {
@@ -119,7 +124,7 @@ def _read_clips(path: Path) -> ClipTable:
 
 def _released(args: argparse.Namespace, pairs: Sequence[Pair], unpredicted: list[str]) -> int:
     known = [pair for pair in pairs if pair.task in released_protocol.RULES]
-    _require(known, pairs)
+    _require(known, pairs, "released")
     results = [released_protocol.evaluate(join(pair)) for pair in known]
     write_json(args.out, results)
     print(f"released protocol: {released_protocol.FORGIVES}")
@@ -133,10 +138,16 @@ def _released(args: argparse.Namespace, pairs: Sequence[Pair], unpredicted: list
     return _end(args.out, unpredicted, unscored, any(r["cnt"] < r["asked"] for r in results))
 
 
-def _require(known: Sequence[Pair], pairs: Sequence[Pair]) -> None:
+def _require(known: Sequence[Pair], pairs: Sequence[Pair], protocol: str) -> None:
     if not known:
         tasks = ", ".join(sorted({pair.task for pair in pairs}))
-        raise ValueError(f"nothing to score: this protocol has no score for {tasks}")
+        text = f"nothing to score: the {protocol} protocol has no rule for {tasks}"
+        if protocol == "strict":
+            text += "; q3 and q5 are scored with --text_metrics, or by impromptu judge"
+        else:
+            scored = ", ".join(released_protocol.RULES)
+            text += f", as the published script, only for {scored}; leave --protocol away"
+        raise ValueError(text)
 
 
 def _end(out: Path, unpredicted: list[str], unscored: list[str], lossy: bool) -> int:

@@ -9,12 +9,14 @@ from typing import Any, get_args
 
 from impromptu import backends, datasets, plugins, questions
 from impromptu.cli import Command
-from impromptu.files import read_yaml_mapping
+from impromptu.cli._parser import did_you_mean
+from impromptu.files import read_yaml_mapping, require_writable
 from impromptu.filters import Filters
 from impromptu.generation import Result, generate, present_datasets
 from impromptu.manifest import MANIFEST
 from impromptu.part import MissingImages, Recipe
 from impromptu.preset import PresetName, load_preset
+from impromptu.questions import Question
 
 _ALLOWED: dict[str, Sequence[str]] = {
     "datasets": plugins.names(datasets),
@@ -33,23 +35,33 @@ _LISTS = ("datasets", "split", "questions")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     add = parser.add_argument
-    add("--data_raw", type=Path, default=Path("data_raw"), metavar="DIR", help="[data_raw]")
-    add("--out", type=Path, default=Path("data_qa_results"), metavar="DIR", help="[%(default)s]")
-    add("--recipe", type=Path, metavar="FILE", help="YAML that sets the flags below")
-    told = {"datasets": "all present", "split": "all with poses", "questions": "all"}
-    for name in _LISTS:
+    add("--data_raw", type=Path, default=Path("data_raw"), metavar="DIR", help="holds the datasets")
+    add(
+        "--out",
+        type=Path,
+        default=Path("data_qa_results"),
+        metavar="DIR",
+        help="all is written here",
+    )
+    add("--recipe", type=Path, metavar="FILE", help="YAML that sets the flags below [none]")
+    told = {"datasets": "all present", "split": "all with poses"}
+    for name, default in told.items():
         known = _ALLOWED[name]
-        text = f"of {', '.join(known)} [{told[name]}]"
+        text = f"of {', '.join(known)} [{default}]"
         add(f"--{name}", nargs="+", choices=known, metavar="NAME", help=text)
-    add("--preset", choices=_ALLOWED["preset"], help="[strict]; released leaks, as published")
-    add("--missing_images", choices=_ALLOWED["missing_images"], help="samples without [drop]")
+    asks = f"of {', '.join(f'{task} ({name})' for task, name in _tasks().items())} [all]"
+    add("--questions", nargs="+", type=_question, metavar="NAME", help=asks)
+    leaks = "released leaks, as published [strict]"
+    add("--preset", choices=_ALLOWED["preset"], help=leaks)
+    absent = "samples whose images are not there [drop]"
+    add("--missing_images", choices=_ALLOWED["missing_images"], help=absent)
     rate = "frames a second of Mapillary SLS, whose files have no time; without it no trajectory"
     add("--mapillary_hz", type=float, metavar="HZ", help=f"{rate} is asked of it [released: 2]")
-    add("--wording", metavar="FILE", help="replaces some sentences")
+    add("--wording", metavar="FILE", help="replaces some sentences [none]")
     cores = os.cpu_count() or 1
-    add("--workers", type=int, default=cores, metavar="N", help="logs at once [%(default)s]")
+    add("--workers", type=int, default=cores, metavar="N", help="logs at once")
     places = "where: on this machine, or on the Ray cluster that RAY_ADDRESS names"
-    more = "(its nodes must share the folders; without one, a Ray of this machine) [processes]"
+    more = "(its nodes must share the folders; without one, a Ray of this machine)"
     add(
         "--backend",
         choices=plugins.names(backends),
@@ -77,6 +89,8 @@ def run(args: argparse.Namespace) -> int:
         filters=_filters(args.recipe, chosen),
     )
     names = chosen["datasets"] or present_datasets(args.data_raw)
+    if args.extract_dir and not any(args.extract_dir.glob("*_extracted")):
+        require_writable(args.extract_dir)
     result = generate(
         args.data_raw,
         args.out,
@@ -93,12 +107,31 @@ def run(args: argparse.Namespace) -> int:
     return int(not result.samples or (bool(result.failed) and args.fail_on_error))
 
 
+def _tasks() -> dict[str, str]:
+    """Return the names of questions by task: ``q6`` is ``meta_action``."""
+    known = {plugins.load(questions, n, Question).task: n for n in plugins.names(questions)}
+    return dict(sorted(known.items(), key=lambda item: (not item[0].startswith("q"), item)))
+
+
+def _question(word: str) -> str:
+    """Take a question's task or name for its name."""
+    if (name := _tasks().get(word, word)) in _ALLOWED["questions"]:
+        return name
+    known = [word for pair in _tasks().items() for word in pair]
+    hint = did_you_mean(word, known)
+    raise argparse.ArgumentTypeError(f"no question {word!r}; there are {', '.join(known)}.{hint}")
+
+
 def _chosen(args: argparse.Namespace) -> dict[str, Any]:
     """Take each choice from its flag, else from the recipe file."""
     recipe = read_yaml_mapping(args.recipe) if args.recipe else {}
+    if isinstance(asked := recipe.get("questions"), list):
+        recipe["questions"] = [_tasks().get(one, one) for one in map(str, asked)]
     for key, value in recipe.items():
         if key not in _ALLOWED:
-            raise ValueError(f"{args.recipe}: unknown {key!r}; known are {', '.join(_ALLOWED)}")
+            hint = did_you_mean(str(key), list(_ALLOWED))
+            known = ", ".join(_ALLOWED)
+            raise ValueError(f"{args.recipe}: unknown {key!r}; known are {known}.{hint}")
         _check(args.recipe, key, value)
     given = {key: getattr(args, key, None) for key in _ALLOWED}
     return {key: recipe.get(key) if given[key] is None else given[key] for key in _ALLOWED}
@@ -130,7 +163,9 @@ def _check(path: Path, key: str, value: Any) -> None:
     free["filters"] = f"a mapping of some of {', '.join(_LIMITS)}"
     expected = free.get(key) or f"of {', '.join(_ALLOWED[key])}"
     kind = "a list " if key in _LISTS else ""
-    raise ValueError(f"{path}: {key}: expected {kind}{expected}, got {value!r:.80}")
+    odd = [one for one in values if one not in _ALLOWED[key]] if isinstance(values, list) else []
+    hint = "".join(did_you_mean(str(one), [*_ALLOWED[key], *_tasks()]) for one in odd[:1])
+    raise ValueError(f"{path}: {key}: expected {kind}{expected}, got {value!r:.80}.{hint}")
 
 
 def _tell(result: Result, out: Path) -> None:

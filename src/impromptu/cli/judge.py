@@ -7,7 +7,8 @@ from pathlib import Path
 
 from impromptu.answer_files import Pair, join, task_of
 from impromptu.cli import Command
-from impromptu.files import write_json
+from impromptu.cli._parser import seed
+from impromptu.files import require_file_places, write_json
 from impromptu.judging import BEST, Judge, endpoint, judge
 
 _TASKS = ("q3", "q5")
@@ -25,13 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--api_key_env",
         default="OPENAI_API_KEY",
-        help="environment variable with the key; a local server needs none (OPENAI_API_KEY)",
+        metavar="NAME",
+        help="environment variable with the key; a local server needs none",
     )
-    parser.add_argument("--repeats", type=int, default=3, help="marks an answer (3)")
-    parser.add_argument("--seed", type=int, default=0, help="of the first mark (0)")
-    parser.add_argument("--workers", type=int, default=4, help="requests at a time (4)")
+    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="marks an answer")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the first mark")
+    parser.add_argument("--workers", type=int, default=4, metavar="N", help="requests at a time")
     parser.add_argument(
-        "--task", choices=_TASKS, help="of files whose names do not tell (default: their names)"
+        "--task", choices=_TASKS, help="of files whose names do not tell [their names]"
     )
 
 
@@ -40,7 +42,11 @@ def run(args: argparse.Namespace) -> int:
     task = args.task or task_of(args.gt)
     if task not in _TASKS:
         raise ValueError(f"{args.gt}: {task} is scored by `impromptu evaluate`; a judge marks text")
+    for flag in ("repeats", "workers"):
+        if (value := getattr(args, flag)) < 1:
+            raise ValueError(f"--{flag} {value}: expected at least 1")
     by = Judge(args.model, args.base_url, args.seed, args.repeats, workers=args.workers)
+    require_file_places(args.out)
     joined = join(Pair(task, args.gt, args.pred))
     with contextmanager(endpoint)(by, os.environ.get(args.api_key_env, "none")) as ask:
         result = judge(joined, by, ask)

@@ -13,7 +13,9 @@ from impromptu.datasets.mapillary_sls import DATASET
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("--data_raw", type=Path, default=Path("data_raw"), metavar="DIR")
+    parser.add_argument(
+        "--data_raw", type=Path, default=Path("data_raw"), metavar="DIR", help="holds the datasets"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from impromptu import miniature
 from impromptu.cli import Command
+from impromptu.cli._parser import seed
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,11 +16,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         default=miniature.DATASETS,
         choices=miniature.DATASETS,
         metavar="NAME",
-        help=f"which ones, of {', '.join(miniature.DATASETS)} (default: all)",
+        help=f"which ones, of {', '.join(miniature.DATASETS)} [all]",
     )
-    parser.add_argument("--seed", type=int, default=0, help="another street (default: 0)")
-    parser.add_argument("--logs", type=int, default=4, help="drives a dataset (default: 4)")
-    parser.add_argument("--duration_s", type=float, default=20.0, help="of a drive (default: 20)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="another street")
+    parser.add_argument("--logs", type=int, default=4, metavar="N", help="drives a dataset")
+    parser.add_argument("--duration_s", type=float, default=20.0, metavar="S", help="of a drive")
 
 
 def _run(args: argparse.Namespace) -> int:

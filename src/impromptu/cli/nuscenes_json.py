@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from impromptu.cli import Command
+from impromptu.files import require_writable
 from impromptu.generation import generate
 from impromptu.part import Recipe
 
@@ -15,16 +16,19 @@ FILES = {"train": "nuscenes_train.json", "val": "nuscenes_test.json"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("--data_raw", type=Path, default=Path("data_raw"), metavar="DIR")
-    parser.add_argument(
-        "--root", type=Path, default=Path(), metavar="DIR", help="where the files go"
-    )
-    parser.add_argument("--missing_images", choices=("drop", "keep"), default="drop")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
+    add = parser.add_argument
+    add("--data_raw", type=Path, default=Path("data_raw"), metavar="DIR", help="holds nuscenes/")
+    add("--root", type=Path, default=Path(), metavar="DIR", help="where the files go")
+    absent = "samples whose images are not there"
+    add("--missing_images", choices=("drop", "keep"), default="drop", help=absent)
+    add("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="logs at once")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write both files; image paths are relative to ``data/``, where the registry is."""
+    if args.workers < 1:
+        raise ValueError(f"--workers {args.workers}: expected at least 1")
+    require_writable(args.root)
     recipe = Recipe(("nuscenes_planning",), missing_images=args.missing_images)
     with tempfile.TemporaryDirectory(dir=args.root, prefix=".nuscenes_json.") as work:
         result = generate(

@@ -12,8 +12,12 @@ from impromptu.wording import load_wording
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("--out", type=Path, default=Path("prompts.md"), metavar="FILE")
-    parser.add_argument("--wording", type=Path, metavar="FILE", help="replaces some sentences")
+    parser.add_argument(
+        "--out", type=Path, default=Path("prompts.md"), metavar="FILE", help="the page"
+    )
+    parser.add_argument(
+        "--wording", type=Path, metavar="FILE", help="replaces some sentences [none]"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

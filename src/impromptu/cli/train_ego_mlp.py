@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 
 from impromptu.cli import Command
+from impromptu.cli._parser import seed
+from impromptu.files import require_writable
 from impromptu.registry import load_samples
 
 
@@ -13,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dataset", required=True, metavar="NAME[,NAME]", help="names in dataset_info.json")
     add("--dataset_dir", type=Path, default=Path("data"), metavar="DIR", help="where that is")
     add("--out", type=Path, required=True, metavar="DIR", help="the folder to write")
-    add("--seed", type=int, default=0, metavar="N", help="the same seed, the same bytes [0]")
-    add("--steps", type=int, default=1_000, metavar="N", help="batches to learn from [1000]")
+    add("--seed", type=seed, default=0, metavar="N", help="the same seed, the same bytes")
+    add("--steps", type=int, default=1_000, metavar="N", help="batches to learn from")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -24,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
     if args.steps < 1:
         raise ValueError(f"--steps {args.steps}: expected at least 1")
     samples = load_samples(args.dataset_dir, args.dataset.split(","))
+    require_writable(args.out)
     done = train(samples, args.out, args.seed, args.steps)
     left_out = "".join(f", {count} {reason}" for reason, count in done.left_out.items())
     print(f"wrote {args.out}: learnt from {done.used} of {len(samples)} samples{left_out}")

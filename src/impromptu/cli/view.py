@@ -14,27 +14,31 @@ from impromptu.clip import Clip
 from impromptu.clip_lookup import ClipReader
 from impromptu.explorer.index import Index, prepare
 from impromptu.explorer.server import FindClip, Server, Site
+from impromptu.files import require_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     add = parser.add_argument
     add("dir", type=Path, metavar="DIR", help="sample files: a folder, or one JSON file")
-    more = "answers of an engine: a .jsonl file, or a folder of a run, or of runs"
+    more = "answers of an engine: a .jsonl file, or a folder of a run, or of runs [none]"
     add("--predictions", type=Path, nargs="+", default=[], metavar="PATH", help=more)
-    add("--data_raw", type=Path, metavar="DIR", help="raw logs, to draw paths on the images")
-    add("--host", default="127.0.0.1", help="[%(default)s]; another lets others in")
-    add("--port", type=int, default=0, help="[a free one]")
-    add("--cache", type=Path, default=_cache(), metavar="DIR", help="for the index [%(default)s]")
+    add("--data_raw", type=Path, metavar="DIR", help="raw logs, to draw paths on the images [none]")
+    add("--host", default="127.0.0.1", metavar="HOST", help="another lets others in")
+    add("--port", type=int, default=0, metavar="N", help="where to serve [a free one]")
+    add("--cache", type=Path, default=_cache(), metavar="DIR", help="for the index")
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted; the index is built while pages can already be had."""
+    if args.data_raw and not args.data_raw.is_dir():
+        raise FileNotFoundError(f"{args.data_raw}: no such folder; --data_raw holds the datasets")
+    require_writable(args.cache)
     index = prepare(args.dir, args.predictions, args.cache)
     with tempfile.TemporaryDirectory() as scratch:
         find = _finder(args.data_raw, Path(scratch)) if args.data_raw else None
         site = Site(index, secrets.token_urlsafe(16), args.host, find, Lock())
-        with Server(site, args.host, args.port) as server:
+        with _server(site, args.host, args.port) as server:
             name = f"[{args.host}]" if ":" in args.host else args.host
             address = f"http://{name}:{server.server_address[1]}/{site.token}/"
             print(f"{address}\nopen it in a browser; Ctrl+C ends it", flush=True)
@@ -46,10 +50,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _server(site: Site, host: str, port: int) -> Server:
+    """Take the port, or say which could not be had."""
+    try:
+        return Server(site, host, port)
+    except (OSError, OverflowError) as error:
+        if site.index.lock:
+            site.index.lock.close()
+        why = (getattr(error, "strerror", None) or str(error)).lower().rstrip(".")
+        text = f"--host {host} --port {port}: {why}; without --port a free one is taken"
+        raise ValueError(text) from error
+
+
 def _build(index: Index) -> None:
     """Build the index; what stops it is told here, since nobody waits for it."""
     try:
         index.build()
+        for problem in index.problems():
+            print(f"not shown: {problem}", file=sys.stderr)
     except (OSError, sqlite3.Error) as error:
         print(f"error: the index could not be built: {error}", file=sys.stderr)
 

@@ -1,5 +1,6 @@
 """The training samples that a fitted baseline is opened with."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from impromptu.conversation import Sample
@@ -7,8 +8,8 @@ from impromptu.engines import Settings
 from impromptu.registry import read_samples
 
 
-def training_samples(settings: Settings, engine: str) -> list[Sample]:
-    """Read the training file that ``Settings.model`` names.
+def training_samples(settings: Settings, engine: str, tasks: Sequence[str]) -> list[Sample]:
+    """Read the training file that ``Settings.model`` names, of one of the engine's tasks.
 
     Raises:
         ValueError: None is named, or it is no file of samples; the message names file and record.
@@ -17,6 +18,7 @@ def training_samples(settings: Settings, engine: str) -> list[Sample]:
     if not settings.model or not path.is_file():
         raise ValueError(
             f"{settings.model or 'no training file given'}: the engine {engine!r} expects "
-            "--model_name_or_path FILE, a file of training samples such as q7_train.json"
+            "--model_name_or_path FILE, the training samples of the task that is asked: "
+            f"{' or '.join(f'{task}_train.json' for task in tasks)}"
         )
     return list(read_samples(path))

@@ -22,7 +22,7 @@ _OBJECT = re.compile(r"^Object (\d+):", re.MULTILINE)
 
 
 def _open(settings: Settings) -> Answerer:
-    common = _commonest(training_samples(settings, "majority"))
+    common = _commonest(training_samples(settings, "majority", TASKS))
     if not common:
         raise ValueError(f"{settings.model}: no answered sample of {', '.join(TASKS)} in it")
     return lambda samples: [_answer(sample, common) for sample in samples]

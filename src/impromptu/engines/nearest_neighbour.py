@@ -18,6 +18,7 @@ from impromptu.engines import Answerer, Completion, Engine, Settings
 from impromptu.engines._asked import UNSUPPORTED, read_asked
 from impromptu.engines._training_file import training_samples
 
+TASKS = "q6", "q7", "nuscenes_planning"
 _TIE = 1e-9
 """Distances that differ by less are equal."""
 
@@ -53,7 +54,7 @@ class Neighbours:
 
 def _open(settings: Settings) -> Answerer:
     numbers, answers = dict[str, list[Floats]](), dict[str, list[str]]()
-    for sample in training_samples(settings, "nearest_neighbour"):
+    for sample in training_samples(settings, "nearest_neighbour", TASKS):
         asked = read_asked(sample)
         if asked is not None and sample.answer:
             numbers.setdefault(asked.question.task, []).append(asked.numbers())

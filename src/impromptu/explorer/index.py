@@ -61,6 +61,11 @@ class Index:
         """Tell whether all there is has been read."""
         return _stage(self.path) == _ALL
 
+    def problems(self) -> list[str]:
+        """Say what could not be read."""
+        with self.open() as con:
+            return [row["text"] for row in con.execute("SELECT text FROM problem")]
+
     def build(self) -> None:
         """Read all files that have not been; tell on the error stream how far it has come."""
         if self.lock is None:

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import numpy as np
 
-from impromptu.files import read_json, write_json
+from impromptu.files import read_json, require_writable, write_json
 from impromptu.miniature import (
     argoverse2,
     idd,
@@ -96,7 +96,7 @@ def _write_one(folder: Path, name: str, order: _Order) -> None:
     """Write one dataset beside its final place, and move it there."""
     if _already(folder, order):
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    require_writable(folder.parent)
     temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=folder.parent))
     try:
         made = drives(name, order.seed, order.logs, order.duration_s)

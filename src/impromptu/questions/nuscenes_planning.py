@@ -28,10 +28,13 @@ def narrow(clip: Clip, preset: Preset) -> Observation:
 
 def prompt(observation: Observation, wording: Wording) -> str:
     """Ask for six waypoints, given the past ones."""
+    history_s = _waypoints.history_s(observation)
+    past = "planning.past" if len(observation.past) > 1 else "planning.no_past"
     return wording.render(
         "planning.prompt",
+        past=wording.render(past, history_s=history_s),
         history=_waypoints.history(observation, wording, "planning", shortest),
-        history_s=_waypoints.history_s(observation),
+        history_s=history_s,
     )
 
 

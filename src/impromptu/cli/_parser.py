@@ -1,0 +1,58 @@
+"""How a command line is read: a typing error is answered with what was meant, defaults are told."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+_CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)$", re.DOTALL)
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return a sentence that names what is nearest, or nothing."""
+    return "".join(f" Did you mean {near!r}?" for near in get_close_matches(word, known, 1))
+
+
+def seed(word: str) -> int:
+    """Read a seed that every generator of random numbers takes."""
+    if not word.isascii() or not word.isdigit() or int(word) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to 2^32 - 1, got {word}")
+    return int(word)
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Ends the help of each flag that takes a value with its default in brackets."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = (action.help or "").replace("[%(default)s]", "").strip()
+        told = text.endswith("]") or action.required or action.nargs == 0
+        if told or not action.option_strings:
+            return text
+        return f"{text} [{'none' if action.default in (None, []) else '%(default)s'}]".strip()
+
+
+class Parser(argparse.ArgumentParser):
+    """Reads one command's flags.
+
+    Attributes:
+        not_done: The exit code for flags that cannot be read.
+    """
+
+    def __init__(self, not_done: int = 2, **more: Any) -> None:
+        super().__init__(formatter_class=_Formatter, **more)
+        self.not_done = not_done
+
+    def check_flags(self, words: Sequence[str]) -> None:
+        """Refuse a flag that there is not, before one that is wanting is asked for."""
+        known = [*self._option_string_actions]
+        for word in words[: words.index("--") if "--" in words else None]:
+            flag = word.partition("=")[0]
+            if flag.startswith("--") and not any(one.startswith(flag) for one in known):
+                self.error(f"unrecognized arguments: {flag}.{did_you_mean(flag, known)}")
+
+    def error(self, message: str) -> NoReturn:
+        """End with one line that says what is wrong with the flags."""
+        if found := _CHOICE.search(message):
+            message += "." + did_you_mean(found[1], re.findall(r"[\w-]+", found[2]))
+        self.exit(self.not_done, f"error: {message}\nall flags: {self.prog} --help\n")
