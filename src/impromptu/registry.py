@@ -1,12 +1,12 @@
 """Reads samples by the names LLaMA-Factory's registry, ``dataset_info.json``, gives their files."""
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from impromptu.conversation import Sample, registry_entry
 from impromptu.files import read_json, read_json_lines
+from impromptu.plugins import did_you_mean
 
 REGISTRY = "dataset_info.json"
 
@@ -45,7 +45,7 @@ def load_samples(
 
 def _file_name(registry: Path, entries: dict[str, Any], name: str) -> str:
     if name not in entries:
-        hint = "".join(f" Did you mean {near!r}?" for near in get_close_matches(name, entries, 1))
+        hint = did_you_mean(name, entries)
         raise KeyError(f"{registry} has no {name!r}; it has {', '.join(entries) or 'none'}.{hint}")
     if not isinstance(entries[name], dict):
         raise ValueError(f"{registry}: {name!r} must be an object, got {entries[name]!r:.80}")

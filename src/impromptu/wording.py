@@ -7,7 +7,6 @@ template ``q7.prompt`` here.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -17,6 +16,7 @@ import yaml
 
 from impromptu.conversation import IMAGE
 from impromptu.files import read_yaml_mapping
+from impromptu.plugins import did_you_mean
 from impromptu.preset import Preset
 
 SLOT = re.compile(r"\{([a-z_]+)\}")
@@ -100,8 +100,7 @@ def check_templates(given: Mapping[str, Any], defaults: Mapping[str, str], where
     """
     for name, template in given.items():
         if name not in defaults:
-            near = get_close_matches(str(name), defaults, 1)
-            hint = "".join(f" Did you mean {one!r}?" for one in near)
+            hint = did_you_mean(str(name), defaults)
             raise ValueError(f"{where}: no template {name!r}; known: {', '.join(defaults)}.{hint}")
         if not isinstance(template, str):
             raise ValueError(f"{where}: {name}: expected text in quotes, got {template!r}")

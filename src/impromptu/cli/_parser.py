@@ -3,15 +3,11 @@
 import argparse
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from impromptu.plugins import did_you_mean
+
 _CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)$", re.DOTALL)
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return a sentence that names what is nearest, or nothing."""
-    return "".join(f" Did you mean {near!r}?" for near in get_close_matches(word, known, 1))
 
 
 def seed(word: str) -> int:
@@ -21,7 +17,7 @@ def seed(word: str) -> int:
     return int(word)
 
 
-class _Formatter(argparse.HelpFormatter):
+class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Ends the help of each flag that takes a value with its default in brackets."""
 
     def _get_help_string(self, action: argparse.Action) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from impromptu import datasets, plugins
 from impromptu.cli import Command
-from impromptu.cli._parser import did_you_mean
 from impromptu.clip import Clip
 from impromptu.datasets import Dataset, Log
 from impromptu.image_files import image_fault
+from impromptu.plugins import did_you_mean
 
 _ANY_HZ = 2.0
 """For a look at logs without time, whatever their rate is."""

@@ -3,11 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from impromptu.cli import Command
 from impromptu.fetching import File, Listing, fetch, listing
+from impromptu.plugins import did_you_mean
 from impromptu.releases import RELEASES, Release
 
 _SHOWN = 5
@@ -15,18 +15,15 @@ _SHOWN = 5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     width = max(len(one.name) for one in RELEASES)
     parser.epilog = "names:\n" + "\n".join(
         f"  {one.name:<{width}}  {one.about} -> {one.folder}" for one in RELEASES
     )
     parser.add_argument("names", nargs="+", metavar="NAME", help="what to fetch; see below")
     parser.add_argument(
-        "--out", type=Path, default=Path(), metavar="DIR", help="folders start here [.]"
+        "--out", type=Path, default=Path(), metavar="DIR", help="folders start here"
     )
-    parser.add_argument(
-        "--revision", default="main", metavar="REV", help="branch, tag or commit [%(default)s]"
-    )
+    parser.add_argument("--revision", default="main", metavar="REV", help="branch, tag or commit")
     parser.add_argument(
         "--include",
         nargs="+",
@@ -61,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 def _release(name: str) -> Release:
     by_name = {one.name: one for one in RELEASES}
     if name not in by_name:
-        hint = "".join(f" Did you mean {near!r}?" for near in get_close_matches(name, by_name, 1))
+        hint = did_you_mean(name, by_name)
         raise KeyError(
             f"nothing published is called {name!r}; there are {', '.join(by_name)}.{hint}"
         )

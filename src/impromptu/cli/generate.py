@@ -9,12 +9,12 @@ from typing import Any, get_args
 
 from impromptu import backends, datasets, plugins, questions
 from impromptu.cli import Command
-from impromptu.cli._parser import did_you_mean
 from impromptu.files import read_yaml_mapping, require_writable
 from impromptu.filters import Filters
 from impromptu.generation import Result, generate, present_datasets
 from impromptu.manifest import MANIFEST
 from impromptu.part import MissingImages, Recipe
+from impromptu.plugins import did_you_mean
 from impromptu.preset import PresetName, load_preset
 from impromptu.questions import Question
 
