@@ -100,6 +100,8 @@ class Evaluation:
         """Why there is no figure, in words; empty where there are some."""
         if self.sums:
             return ""
+        if self.reading.read:
+            return "no figure: free text is not compared unless told to, --text_metrics"
         asked, lost = len(self.joined.answers), len(self.reading.missing)
         answered = f"of {asked} samples {asked - lost} were answered"
         return f"no figure: {answered} and no answer could be read"

@@ -50,6 +50,7 @@ LAYERS = (
     ("auditing", "generation", "inference", "evaluation", "released_protocol"),
     ("pictures", "report"),
     ("contestants", "explorer", "rerun_export"),
+    ("comparison",),
     ("pipeline",),
     ("cli", "__main__"),
 )
