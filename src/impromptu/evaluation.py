@@ -267,7 +267,8 @@ def _described(
     bounds: Mapping[str, Interval],
 ) -> dict[str, Any]:
     metric = _metric(name)
-    totals = {column: float(values.sum()) for column, values in sums.items()}
+    with np.errstate(over="ignore", invalid="ignore"):
+        totals = {column: float(values.sum()) for column, values in sums.items()}
     return {
         "convention": metric.convention,
         "higher_is_better": metric.higher_is_better,

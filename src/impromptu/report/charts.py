@@ -146,6 +146,7 @@ def _over_time(curves: Sequence[Curve], salt: str) -> str:
                 markersize=4.5,
                 linewidth=1.8 if drawn else 1,
                 zorder=3 if drawn else 2,
+                clip_on=False,
             )
             if drawn and curve.low_m is not None and curve.high_m is not None:
                 axes.fill_between(
@@ -174,25 +175,25 @@ def _logarithmic(axes: Axes, curves: Sequence[Curve]) -> None:
 
 
 def _name_ends(axes: Axes, curves: Sequence[Curve]) -> None:
-    """Write each run's name and last error right of its line, none over another."""
+    """Write each run's last error and name right of its line, none over another."""
     low, high = np.log(axes.get_ylim())
     last_m = [max(float(curve.mean_m[-1]), 1e-9) for curve in curves]
     levels = [float(np.clip((np.log(m) - low) / (high - low), 0, 1)) for m in last_m]
     for curve, level, m in zip(curves, spread(levels, line=0.065, lowest=0.03), last_m, strict=True):
         color = _color(curve.entry)
         axes.annotate(
-            f"{_short(curve.entry.run.name)} {curve.mean_m[-1]:.2f}",
+            f"{curve.mean_m[-1]:.2f} {_short(curve.entry.run.name)}",
             (float(curve.t_s[-1]), m),
             (1.05, level),
             textcoords="axes fraction",
             va="center",
             color=_INK if curve.entry.run.pictured else _QUIET,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 1, "shrinkB": 0},
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 0},
         )
 
 
-def _short(name: str, most: int = 36) -> str:
+def _short(name: str, most: int = 28) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 

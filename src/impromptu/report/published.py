@@ -57,7 +57,7 @@ def not_comparable(file: SampleFile) -> str:
     """Return why published rows cannot stand beside a file's figures; empty where they can."""
     asked = len(file.entries[0].evaluation.joined.answers)
     if file.task != "planning":
-        return f"no published figures are of {file.task} as it is scored here"
+        return "the published figures are of the nuScenes planning set, this file is not"
     if asked not in (COMPLETE, KEYFRAMES):
         return (
             f"the published figures are over the {COMPLETE:,} validation samples of nuScenes with "
@@ -81,7 +81,8 @@ def _lines(file: SampleFile, convention: str) -> Iterator[Line]:
             yield Line(row.method, [f"{value:.2f}" for value in row.values_m], row.source)
     for row in printed() if convention == "l2_stp3" else ():
         if row.convention == "l2_lightemma":
-            cells = [f"{value:.2f}" for value in to_stp3(row.values_m[:3])]
+            # Half a hundredth is rounded up, whichever way its nearest float lies.
+            cells = [f"{value + 1e-9:.2f}" for value in to_stp3(row.values_m[:3])]
             yield Line(row.method, cells, row.source, converted_from=row.convention)
 
 

@@ -67,7 +67,7 @@ def markdown_code(value: str) -> str:
 _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", "−": "$-$", "…": r"\ldots{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
 } | {sign: f"\\{sign}" for sign in "&%$#_{}"}  # fmt: skip
 
 
