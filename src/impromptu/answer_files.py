@@ -104,7 +104,9 @@ def pair_folders(truth: Path, prediction: Path) -> tuple[list[Pair], list[Path]]
     return pairs, [path for path in true_paths if path not in paired]
 
 
-def pairs_of(truth: Path, prediction: Path, task: str | None = None) -> tuple[list[Pair], list[Path]]:
+def pairs_of(
+    truth: Path, prediction: Path, task: str | None = None
+) -> tuple[list[Pair], list[Path]]:
     """Pair two files, two folders, or a file with its counterpart in a folder.
 
     Args:
@@ -131,7 +133,9 @@ def pairs_of(truth: Path, prediction: Path, task: str | None = None) -> tuple[li
     if prediction.is_dir():
         task_of(truth)
         answers = list(_answer_files(prediction))
-        return [Pair(task_of(truth), truth, _counterpart(truth, truth.parent, answers, prediction))], []
+        return [
+            Pair(task_of(truth), truth, _counterpart(truth, truth.parent, answers, prediction))
+        ], []
     return [Pair(task or task_of(truth), truth, prediction)], []
 
 

@@ -45,7 +45,9 @@ def data(tmp_path: Path) -> Path:
         rows = [make(number).to_sharegpt() for number in range(30)]
         write_json_list(out / f"nuscenes_{name}_val.json", rows)
         write_json_list(out / f"nuscenes_{name}_train.json", rows[:9])
-    names = [f"nuscenes_{task}_{split}" for task in ("planning", "q6") for split in ("val", "train")]
+    names = [
+        f"nuscenes_{task}_{split}" for task in ("planning", "q6") for split in ("val", "train")
+    ]
     write_json(out / "dataset_info.json", {name: registry_entry(f"{name}.json") for name in names})
     (out / "raw").mkdir()
     Image.new("RGB", (2000, 500), "grey").save(out / "raw/a.jpg")
@@ -66,7 +68,9 @@ def run(tmp_path: Path) -> Path:
     told[planning(4).id] = HOSTILE
     del told[planning(5).id]
     write_run(tmp_path / "mine/nuscenes_planning_val.jsonl", told)
-    write_run(tmp_path / "mine/nuscenes_q6_val.jsonl", {plan(n).id: plan(0).answer for n in range(30)})
+    write_run(
+        tmp_path / "mine/nuscenes_q6_val.jsonl", {plan(n).id: plan(0).answer for n in range(30)}
+    )
     return tmp_path / "mine"
 
 
@@ -88,10 +92,18 @@ def test_a_folder_is_scored_afresh_with_baselines_beside_it(
 ) -> None:
     page = report(tmp_path, run, "--gt", data)
     mine = of_run(tmp_path, "mine")
-    assert [mine[name] for name in ("asked", "answered", "missing", "read", "unreadable")] == [30, 29, 1, 28, 1]
+    assert [mine[name] for name in ("asked", "answered", "missing", "read", "unreadable")] == [
+        30,
+        29,
+        1,
+        28,
+        1,
+    ]
     # 0.05 m a step: at the six steps 0.05 ... 0.3, up to 1, 2, 3 s 0.075, 0.125, 0.175 on average.
     figures = mine["metrics"]["l2_stp3"]["figures"]
-    assert [figures[name] for name in ("1s", "2s", "3s", "avg")] == pytest.approx([0.075, 0.125, 0.175, 0.125])
+    assert [figures[name] for name in ("1s", "2s", "3s", "avg")] == pytest.approx(
+        [0.075, 0.125, 0.175, 0.125]
+    )
     still = of_run(tmp_path, "stationary")["metrics"]["l2_stp3"]["figures"]["1s"]
     assert still == pytest.approx(2.1 * 1.5)
     straight = of_run(tmp_path, "constant velocity")["metrics"]["l2_stp3"]["figures"]["1s"]
@@ -197,7 +209,12 @@ def test_the_csv_has_a_row_for_each_figure_and_run(data: Path, run: Path, tmp_pa
     ]
     assert float(row["value"]) == pytest.approx(0.125)
     assert float(row["low"]) <= 0.125 + 1e-9 and float(row["high"]) >= 0.125 - 1e-9
-    assert (row["asked"], row["read"], row["unit"], row["higher_is_better"]) == ("30", "28", "m", "false")
+    assert (row["asked"], row["read"], row["unit"], row["higher_is_better"]) == (
+        "30",
+        "28",
+        "m",
+        "false",
+    )
 
 
 def test_four_models_are_in_the_tables_and_three_in_the_pictures(
@@ -215,7 +232,9 @@ def test_free_text_is_shown_and_not_scored(tmp_path: Path) -> None:
         for n in range(3)
     ]
     write_json_list(tmp_path / "q5_val.json", rows)
-    told = write_run(tmp_path / "q5_val.jsonl", {f"kitti/1/{n}/q5/front": HOSTILE for n in range(3)})
+    told = write_run(
+        tmp_path / "q5_val.jsonl", {f"kitti/1/{n}/q5/front": HOSTILE for n in range(3)}
+    )
     page = report(tmp_path, f"words={told}", "--gt", tmp_path / "q5_val.json")
     assert "free text is not compared unless told to" in page
     assert "A road 0." in page
@@ -254,7 +273,7 @@ def test_what_cannot_be_is_one_clear_line(
     assert not (tmp_path / "r.html").exists()
 
 
-@pytest.mark.parametrize("content", ["", '{"id": "%s", "predict": "?"}\n' % planning(0).id])
+@pytest.mark.parametrize("content", ["", json.dumps({"id": planning(0).id, "predict": "?"})])
 def test_nothing_readable_is_told_and_no_success(data: Path, tmp_path: Path, content: str) -> None:
     mute = tmp_path / "mute/nuscenes_planning_val.jsonl"
     mute.parent.mkdir()

@@ -74,7 +74,9 @@ def test_the_wide_picture_has_room_for_any_image(
     camera: Camera, clip: Clip, paths: Paths, tmp_path: Path, size_px: tuple[int, int]
 ) -> None:
     Image.new("RGB", size_px, (GREY, GREY, GREY)).save(tmp_path / "other.png")
-    content = pictures.wide_png(replace(camera, image=tmp_path / "other.png"), clip.observation.agents, paths)
+    content = pictures.wide_png(
+        replace(camera, image=tmp_path / "other.png"), clip.observation.agents, paths
+    )
     with Image.open(io.BytesIO(content)) as image:
         assert image.height == 334
         # The image as high as the picture or 7 inches wide, and 4.5 inches beside it.

@@ -10,7 +10,9 @@ import pytest
 from impromptu import report
 from impromptu.report import Run, Scene
 
-HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+HOSTILE = (
+    "</script><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+)
 
 
 @pytest.fixture
@@ -48,7 +50,10 @@ def test_the_page_by_key_and_by_click(page: Any, address: str) -> None:
     page.until("Math.abs(document.querySelector('.here').getBoundingClientRect().top) < 300")
     page.js("document.querySelector('#previous').click()")
     assert page.js(shown) == 0
-    page.js("(s => { s.value = '2'; s.dispatchEvent(new Event('change')); })(document.querySelector('#scene'))")
+    page.js(
+        "(s => { s.value = '2'; s.dispatchEvent(new Event('change')); })"
+        "(document.querySelector('#scene'))"
+    )
     assert page.js(shown) == 2
 
     page.press("c")
@@ -80,13 +85,24 @@ def test_a_table_sorts_by_its_heading_both_ways(page: Any, address: str) -> None
 def test_text_can_be_read_on_its_ground_and_nothing_is_wider_than_the_page(
     page: Any, address: str, scheme: str
 ) -> None:
-    page.do("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-    page.do("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=False)
+    page.do(
+        "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+    )
+    page.do(
+        "Emulation.setDeviceMetricsOverride",
+        width=390,
+        height=800,
+        deviceScaleFactor=1,
+        mobile=False,
+    )
     page.open(address)
     assert page.js("document.documentElement.scrollWidth <= 390")
-    light = "(c => (c.match(/[\\d.]+/g) || []).slice(0, 3).map(Number).reduce((a, b) => a + b) / 765)"
+    light = (
+        "(c => (c.match(/[\\d.]+/g) || []).slice(0, 3).map(Number).reduce((a, b) => a + b) / 765)"
+    )
     ink, ground = (
-        page.js(f"{light}(getComputedStyle(document.body).{name})") for name in ("color", "backgroundColor")
+        page.js(f"{light}(getComputedStyle(document.body).{name})")
+        for name in ("color", "backgroundColor")
     )
     assert abs(ink - ground) > 0.6 and (ink > ground) == (scheme == "dark")
     drawn = page.js(

@@ -17,7 +17,9 @@ def _answer(aside_m: float) -> str:
     return f"<PLANNING>{', '.join(f'[{k}.0, {aside_m:.2f}]' for k in range(1, 7))}</PLANNING>"
 
 
-def _compare(tmp_path: Path, logs: int, *runs: tuple[str, Role, Sequence[float | None]]) -> list[Difference]:
+def _compare(
+    tmp_path: Path, logs: int, *runs: tuple[str, Role, Sequence[float | None]]
+) -> list[Difference]:
     """Two samples a log; each run is so far aside of the true path at each, or says nothing."""
     ids = [f"nuscenes/{k // 2}/{k}/planning" for k in range(2 * logs)]
     roles = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _answer(0)}]

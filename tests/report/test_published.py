@@ -35,7 +35,9 @@ def test_every_row_names_its_source_and_a_convention_we_have() -> None:
 
 def test_means_within_each_second_become_means_up_to_it() -> None:
     # By hand: 0.28, (0.28 + 0.93) / 2, (0.28 + 0.93 + 2.02) / 3, and their mean.
-    assert published.to_stp3([0.28, 0.93, 2.02]) == pytest.approx([0.28, 0.605, 1.0767, 0.6539], abs=1e-4)
+    assert published.to_stp3([0.28, 0.93, 2.02]) == pytest.approx(
+        [0.28, 0.605, 1.0767, 0.6539], abs=1e-4
+    )
 
 
 @pytest.mark.parametrize("count", [published.COMPLETE, published.KEYFRAMES])
@@ -59,7 +61,9 @@ def test_of_the_whole_split_each_convention_has_its_own_block(tmp_path: Path, co
         "1.08",
         "0.65",
     ]
-    assert not any(line.converted_from for name in ("l2_lightemma", "l2_openemma") for line in by_name[name])
+    assert not any(
+        line.converted_from for name in ("l2_lightemma", "l2_openemma") for line in by_name[name]
+    )
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,9 @@ def out(
     return write(folder, title, runs, scenes, ["make demo"], manifest)
 
 
-def write(folder: Path, title: str, runs: Sequence[Run], scenes: Sequence[Scene], *more: Any) -> Path:
+def write(
+    folder: Path, title: str, runs: Sequence[Run], scenes: Sequence[Scene], *more: Any
+) -> Path:
     """Write every form of a report."""
     (file,) = report.sample_files(runs)
     made = report.build(title, runs, {file.path: scenes}, *more)

@@ -93,7 +93,9 @@ def test_an_image_is_shown_as_it_is_without_a_clip_and_what_is_around(
     np.testing.assert_allclose(shown.paths.past.xy_m, past_m, atol=0.006)
     nobody = view(replace(scene, around=()), QUESTION, _entries(runs)).above
     somebody = clips[3].observation.agents
-    assert somebody and view(replace(scene, around=somebody), QUESTION, _entries(runs)).above != nobody
+    assert (
+        somebody and view(replace(scene, around=somebody), QUESTION, _entries(runs)).above != nobody
+    )
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no image"])

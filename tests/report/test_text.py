@@ -70,7 +70,9 @@ def test_latex_is_plain_text(given_text: str, expected: str) -> None:
     assert text.latex(given_text) == expected
 
 
-@pytest.mark.parametrize(("value", "shown"), [(-0.4281, "−0.428"), (0.25, "+0.250"), (0.0, "+0.000")])
+@pytest.mark.parametrize(
+    ("value", "shown"), [(-0.4281, "−0.428"), (0.25, "+0.250"), (0.0, "+0.000")]
+)
 def test_a_difference_has_its_sign(value: float, shown: str) -> None:
     assert text.signed(value) == shown
 

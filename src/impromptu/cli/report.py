@@ -53,9 +53,7 @@ def run(args: argparse.Namespace) -> int:
     for path in (args.data_raw, args.media_dir):
         if path and not path.is_dir():
             raise FileNotFoundError(f"{path}: no such folder")
-    scoring = Scoring(
-        args.gt, args.task, args.clips, args.resamples, args.seed, args.text_metrics
-    )
+    scoring = Scoring(args.gt, args.task, args.clips, args.resamples, args.seed, args.text_metrics)
     runs, notes = comparison.score(comparison.given(args.runs), scoring, _say)
     read = any(one.reading.read for each in runs for one in each.evaluations)
     if args.baselines != "none":

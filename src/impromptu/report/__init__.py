@@ -21,6 +21,7 @@ from impromptu.report.tables import Table, table
 
 __all__ = ["Report", "Role", "Run", "SampleFile", "Scene", "build", "choose", "sample_files"]
 
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """All about one file of samples."""

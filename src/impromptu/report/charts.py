@@ -179,7 +179,9 @@ def _name_ends(axes: Axes, curves: Sequence[Curve]) -> None:
     low, high = np.log(axes.get_ylim())
     last_m = [max(float(curve.mean_m[-1]), 1e-9) for curve in curves]
     levels = [float(np.clip((np.log(m) - low) / (high - low), 0, 1)) for m in last_m]
-    for curve, level, m in zip(curves, spread(levels, line=0.065, lowest=0.03), last_m, strict=True):
+    for curve, level, m in zip(
+        curves, spread(levels, line=0.065, lowest=0.03), last_m, strict=True
+    ):
         color = _color(curve.entry)
         axes.annotate(
             f"{curve.mean_m[-1]:.2f} {_short(curve.entry.run.name)}",
@@ -189,7 +191,14 @@ def _name_ends(axes: Axes, curves: Sequence[Curve]) -> None:
             va="center",
             color=_INK if curve.entry.run.pictured else _QUIET,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 0},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": color,
+                "linewidth": 0.8,
+                "relpos": (0, 0.5),
+                "shrinkA": 1,
+                "shrinkB": 0,
+            },
         )
 
 

@@ -116,7 +116,9 @@ def table(file: SampleFile) -> Table:
             if entry.result["policies"] and entry.result["read"] < entry.result["asked"]
         ],
         breakdowns=[
-            _breakdown(entry, dimension) for entry in models for dimension in entry.result["breakdown"]
+            _breakdown(entry, dimension)
+            for entry in models
+            for dimension in entry.result["breakdown"]
         ],
     )
 
