@@ -71,8 +71,11 @@ def paired(
 
     Args:
         metric: Of both.
-        one, other: Columns (n,), a row a sample; those of one sample in the same place.
-        clusters, resamples, seed: As for ``clustered``.
+        one: Columns (n,), a row a sample.
+        other: Likewise, of the same samples in the same order.
+        clusters: (n,) which log each sample is from.
+        resamples: Number of draws.
+        seed: The same seed draws the same logs.
 
     Returns:
         Nothing with fewer than two clusters.

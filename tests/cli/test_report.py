@@ -16,7 +16,8 @@ from impromptu.files import read_json, write_json, write_json_list
 from impromptu.report.text import latex, markdown_cell
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"> | `a` \\input{b} $c$"
-STATUS = "(t-0.5s) [-2.00, 0.00], Velocity: X 4.00, Y 0.00, (t-0.0s) [0.0, 0.0], Velocity: X 4.00, Y 0.00"
+NOW = "Velocity: X 4.00, Y 0.00"
+STATUS = f"(t-0.5s) [-2.00, 0.00], {NOW}, (t-0.0s) [0.0, 0.0], {NOW}"
 
 
 def path_answer(step_m: float, aside_m: float = 0.0) -> str:

@@ -13,7 +13,6 @@ from impromptu.metrics import Metric, Sums
 from impromptu.report.runs import Entry, SampleFile
 from impromptu.report.verdict import headline
 
-
 FEW_LOGS = 10
 """Bootstrap intervals of fewer clusters are known to be too narrow."""
 

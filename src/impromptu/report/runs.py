@@ -86,7 +86,10 @@ class SampleFile:
 
 
 def sample_files(runs: Sequence[Run]) -> list[SampleFile]:
-    """Return the files: what most runs were asked first, then planning, then as the runs have them."""
+    """Return the files: what most runs were asked first, planning before others.
+
+    Otherwise they are in the order of the runs.
+    """
     by_file: dict[str, list[Entry]] = {}
     for position, run in enumerate(runs):
         for evaluation, result in zip(run.evaluations, run.results, strict=True):

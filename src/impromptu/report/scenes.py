@@ -108,8 +108,10 @@ def choose(
 
     Args:
         file: What to choose from.
-        evenly, random, worst: How many. With none evenly spaced there are models' faults alone.
-        seed: Of the random ones.
+        evenly: How many are evenly spaced; with none there are models' faults alone.
+        random: How many are drawn.
+        worst: How many of each model.
+        seed: Of the drawn ones.
     """
     asked = file.entries[0].evaluation.joined.answers
     place = {one.id: index for index, one in enumerate(asked)}
