@@ -202,7 +202,7 @@ def _name_ends(axes: Axes, curves: Sequence[Curve]) -> None:
         )
 
 
-def _short(name: str, most: int = 28) -> str:
+def _short(name: str, most: int = 25) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 

@@ -1,7 +1,7 @@
 """Samples to look at: chosen by rule, read by the question, moved into the ego frame."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +181,7 @@ def view(scene: Scene, question: Question, runs: Sequence[Entry]) -> View:
     answers = [_answer(scene.sample, true, question, entry) for entry in runs]
     chosen = headline(question.metrics)
     if not isinstance(true, Trajectory):
-        front, lack = _image(scene)
+        front, lack = _image(replace(scene, lack=""))  # there are no paths to be lacking
         return View(scene, None, front, None, answers, chosen[1] if chosen else "", lack)
     drawn = [a for a, entry in zip(answers, runs, strict=True) if entry.run.pictured]
     paths = _in_ego_frame(scene, question, drawn)
