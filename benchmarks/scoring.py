@@ -13,7 +13,7 @@ import io
 import json
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -42,6 +42,9 @@ def main() -> None:
     write_split(args.work)
     print(f"| {KEYFRAMES:,} planning samples | s |\n|---|---|")
     print(f"| `impromptu evaluate`, all of it | {_fastest(lambda: _evaluate(args.work)):.2f} |")
+    report_s = _fastest(lambda: _report(args.work))
+    megabytes = (args.work / "report.html").stat().st_size / 1e6
+    print(f"| `impromptu report`, a page of {megabytes:.1f} MB | {report_s:.2f} |")
     print("\n| task | published rules, answers/s | strict, answers/s |\n|---|---|---|")
     totals = [0.0, 0.0]
     for task, write in ANSWERS.items():
@@ -74,6 +77,14 @@ def _evaluate(folder: Path) -> None:
         code = impromptu(["evaluate", *files, "--out", str(folder / "scores.json")])
     if code or "by location" not in shown.getvalue():
         raise RuntimeError(f"evaluate ended with {code}: {shown.getvalue()[-500:]}")
+
+
+def _report(folder: Path) -> None:
+    files = [f"model={folder / 'p.jsonl'}", "--gt", str(folder / "nuscenes_planning_val.json")]
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        code = impromptu(["report", *files, "--out", str(folder / "report.html")])
+    if code:
+        raise RuntimeError(f"report ended with {code}")
 
 
 def write_split(folder: Path) -> None:

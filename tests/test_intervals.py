@@ -6,7 +6,7 @@ from scipy import stats
 
 from impromptu.arrays import Floats
 from impromptu.clip import STEP_S, Trajectory
-from impromptu.intervals import clustered
+from impromptu.intervals import clustered, paired
 from impromptu.metrics import Metric, Sums, ade_fde, ratio
 
 MEAN = Metric(
@@ -97,3 +97,16 @@ def test_metrics_share_the_draws() -> None:
     both = clustered({"x": metric, "y": metric}, {"x": sums, "y": sums}, logs, 200, 0)
     assert both["x"] == both["y"]
     assert both["x"]["ade"] == pytest.approx(both["x"]["fde"])
+
+
+def test_a_paired_interval_is_that_of_the_differences() -> None:
+    """A mean's difference is the mean of the differences, so the one of those is the oracle."""
+    rng = np.random.default_rng(4)
+    hard, clusters = 10 * rng.gamma(2, size=60), [str(k // 2) for k in range(60)]
+    one, other = hard + rng.normal(0.3, 0.5, 60), hard
+    got = paired(MEAN, columns(one), columns(other), clusters, 4000, 3)
+    assert set(got) == {"mean"}
+    np.testing.assert_allclose(got["mean"], interval(one - other, clusters, seed=3), atol=1e-9)
+    alone = interval(one, clusters)
+    assert got["mean"][1] - got["mean"][0] < 0.1 * (alone[1] - alone[0]), "the hardness cancels"
+    assert paired(MEAN, columns(one), columns(other), ["a"] * 60, 100, 0) == {}

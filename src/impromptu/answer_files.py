@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from impromptu.conversation import Sample
+from impromptu.conversation import IMAGE, Sample
 from impromptu.files import read_json, read_json_lines
 
 TASKS = ("q1", "q2", "q3", "q4", "q5", "q6", "q7", "planning")
@@ -39,6 +39,7 @@ class Answer:
         predicted: None where nothing was predicted, or nothing that is one text.
         prompt: What was asked; empty where nobody needs it.
         fault: Why there is not one text though something was predicted, in a few snake_case words.
+        images: As ``Sample`` has them.
     """
 
     id: str
@@ -46,6 +47,13 @@ class Answer:
     predicted: str | None
     prompt: str = ""
     fault: str = ""
+    images: tuple[str, ...] = ()
+
+    def unseen(self, task: str) -> Sample:
+        """Return what an engine without eyes is asked; its id ends in the task, which names it."""
+        end = f"/{task}"
+        name = self.id if self.id.endswith(end) or f"{end}/" in self.id else self.id + end
+        return Sample(name, ("",) * self.prompt.count(IMAGE), self.prompt, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,41 @@ def pair_folders(truth: Path, prediction: Path) -> tuple[list[Pair], list[Path]]
         pairs.append(pair)
     paired = {pair.truth for pair in pairs}
     return pairs, [path for path in true_paths if path not in paired]
+
+
+def pairs_of(
+    truth: Path, prediction: Path, task: str | None = None
+) -> tuple[list[Pair], list[Path]]:
+    """Pair two files, two folders, or a file with its counterpart in a folder.
+
+    Args:
+        truth: True answers.
+        prediction: What was predicted.
+        task: Of two files whose names do not tell.
+
+    Returns:
+        The pairs, and the true files of a folder that a folder of predictions leaves out.
+
+    Raises:
+        FileNotFoundError: A path is not there, or a folder has no file named after a task.
+        ValueError: Names do not pair.
+    """
+    for path in (truth, prediction):
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such file or folder")
+    if truth.is_dir() and prediction.is_dir():
+        return pair_folders(truth, prediction)
+    if truth.is_dir():
+        task_of(prediction)
+        found = _counterpart(prediction, prediction.parent, list(_answer_files(truth)), truth)
+        return [Pair(task_of(prediction), found, prediction)], []
+    if prediction.is_dir():
+        task_of(truth)
+        answers = list(_answer_files(prediction))
+        return [
+            Pair(task_of(truth), truth, _counterpart(truth, truth.parent, answers, prediction))
+        ], []
+    return [Pair(task or task_of(truth), truth, prediction)], []
 
 
 def clip_table_beside(truth: Path) -> Path | None:
@@ -178,7 +221,7 @@ def _truth(path: Path) -> tuple[list[Sample], str]:
 
 def _answers(samples: Sequence[Sample], said: Sequence[_Said]) -> tuple[Answer, ...]:
     return tuple(
-        Answer(sample.id, sample.answer, one.text, sample.prompt, one.fault)
+        Answer(sample.id, sample.answer, one.text, sample.prompt, one.fault, sample.images)
         for sample, one in zip(samples, said, strict=True)
     )
 

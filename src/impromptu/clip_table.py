@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from impromptu.arrays import Bools, Floats, Ints
-from impromptu.clip import Kind, PathWord, SpeedWord
+from impromptu.clip import Agent, Kind, PathWord, SpeedWord
+from impromptu.geometry import SE2
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _WORLD = "world_x_m", "world_y_m", "world_yaw_rad"
@@ -92,6 +93,26 @@ class ClipTable:
     def row_of(self) -> dict[str, int]:
         """The row of each clip id."""
         return {name: row for row, name in enumerate(self.ids)}
+
+    def agents(self, row: int) -> list[Agent]:
+        """Return what stands around a clip, as high as the ground: no height is kept."""
+        boxes = range(int(self.box_starts[row]), int(self.box_starts[row + 1]))
+        return [
+            Agent(
+                id=str(self.box_ids[box]),
+                category=KINDS[self.box_kinds[box]],
+                kind=KINDS[self.box_kinds[box]],
+                center_m=np.append(self.box_poses[box, :2], 0.0),
+                size_m=np.append(self.box_sizes_m[box], 0.0),
+                yaw_rad=float(self.box_poses[box, 2]),
+            )
+            for box in boxes
+        ]
+
+    def ego_SE2_planning(self, row: int) -> SE2 | None:
+        """Return the planning frame of a clip; None where there is none."""
+        x_m, y_m, yaw_rad = self.planning[row].tolist()
+        return None if np.isnan(yaw_rad) else SE2(yaw_rad, np.array([x_m, y_m]))
 
 
 def read(path: Path) -> ClipTable:

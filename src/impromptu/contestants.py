@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from impromptu import ego_training
@@ -51,6 +52,15 @@ def _network(samples_dir: Path, training: str, folder: Path) -> Path:
 
 
 EGO_MLP = "ego-status network"
+
+
+def lacking(one: Contestant) -> str:
+    """Return why a contestant cannot take part here; empty if it can."""
+    if one.name != EGO_MLP or find_spec("torch"):
+        return ""
+    return f"{one.name} is left out: it needs torch, pip install 'impromptu-vla[train]'"
+
+
 CONTESTANTS = (
     Contestant(
         "constant velocity",

@@ -100,6 +100,8 @@ class Evaluation:
         """Why there is no figure, in words; empty where there are some."""
         if self.sums:
             return ""
+        if self.reading.read:
+            return "no figure: free text is not compared unless told to, --text_metrics"
         asked, lost = len(self.joined.answers), len(self.reading.missing)
         answered = f"of {asked} samples {asked - lost} were answered"
         return f"no figure: {answered} and no answer could be read"
@@ -265,7 +267,8 @@ def _described(
     bounds: Mapping[str, Interval],
 ) -> dict[str, Any]:
     metric = _metric(name)
-    totals = {column: float(values.sum()) for column, values in sums.items()}
+    with np.errstate(over="ignore", invalid="ignore"):
+        totals = {column: float(values.sum()) for column, values in sums.items()}
     return {
         "convention": metric.convention,
         "higher_is_better": metric.higher_is_better,

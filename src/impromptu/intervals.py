@@ -57,6 +57,45 @@ def clustered(
     return {metric: _bounds(metrics[metric], drawn) for metric, drawn in parts.items()}
 
 
+def paired(
+    metric: Metric,
+    one: Sums,
+    other: Sums,
+    clusters: Sequence[str],
+    resamples: int,
+    seed: int,
+) -> dict[str, Interval]:
+    """Return the interval of each figure of one run less that of another on the same samples.
+
+    The same logs are drawn for both, so what makes a log hard for both does not widen it.
+
+    Args:
+        metric: Of both.
+        one: Columns (n,), a row a sample.
+        other: Likewise, of the same samples in the same order.
+        clusters: (n,) which log each sample is from.
+        resamples: Number of draws.
+        seed: The same seed draws the same logs.
+
+    Returns:
+        Nothing with fewer than two clusters.
+    """
+    sides = {"one": one, "other": other}
+    flat = {(side, name): column for side, of in sides.items() for name, column in of.items()}
+    names, by_cluster = grouped(flat, clusters)
+    if len(names) < 2 or not resamples:
+        return {}
+    parts = list[Mapping[str, Floats]]()
+    with np.errstate(over="ignore", invalid="ignore"):
+        for drawn in _draws(by_cluster, len(names), resamples, seed):
+            first, second = (
+                metric.figures({name: drawn[side, name] for name in of})
+                for side, of in sides.items()
+            )
+            parts.append({name: first[name] - second[name] for name in first if name in second})
+    return _bounds(metric, parts)
+
+
 def _bounds(metric: Metric, drawn: Sequence[Mapping[str, Floats]]) -> dict[str, Interval]:
     tail, bounds = 50 * (1 - LEVEL), {}
     for name in drawn[0]:

@@ -6,27 +6,21 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import yaml
 
 from impromptu import clip_table, engines, miniature, plugins, questions, report
 from impromptu.answer_files import Pair, clip_table_beside, join, task_of
-from impromptu.clip import Clip
-from impromptu.clip_lookup import ClipReader
-from impromptu.contestants import CONTESTANTS, EGO_MLP, Contestant, training_name
-from impromptu.conversation import Sample
+from impromptu.comparison import Sources, scenes_of
+from impromptu.contestants import CONTESTANTS, Contestant, lacking, training_name
 from impromptu.engines import Engine, Settings
-from impromptu.evaluation import Options, evaluate
-from impromptu.files import read_json, read_json_lines, write_json
+from impromptu.evaluation import Evaluation, Options, evaluate
+from impromptu.files import read_json, write_json
 from impromptu.generation import Result, generate
 from impromptu.inference import infer
 from impromptu.manifest import MANIFEST
 from impromptu.part import Recipe
-from impromptu.questions import Question
 from impromptu.registry import REGISTRY, load_samples
 
 DATASETS = ("nuscenes", "kitti", "argoverse2")
@@ -48,7 +42,9 @@ def demo(data_raw: Path, out: Path, training: Path | None, workers: int, say: Sa
     samples_dir = out / "data_qa_results"
     make_samples(data_raw, samples_dir, workers, say)
     shutil.rmtree(out / "predictions", ignore_errors=True)
-    contestants = [one for one in CONTESTANTS if _ready(one, say)]
+    for why in filter(None, map(lacking, CONTESTANTS)):
+        say(why)
+    contestants = [one for one in CONTESTANTS if not lacking(one)]
     if training:
         model = train(training, samples_dir, out, say)
         contestants.insert(0, _trained(model, training, samples_dir))
@@ -97,14 +93,6 @@ def train(config: Path, samples_dir: Path, out: Path, say: Say) -> Path:
     return out / "tiny_trained"
 
 
-def _ready(one: Contestant, say: Say) -> bool:
-    """Tell whether what a contestant is fitted with is installed."""
-    if one.name != EGO_MLP or find_spec("torch"):
-        return True
-    say(f"{one.name} is left out: it needs torch, pip install 'impromptu-vla[train]'")
-    return False
-
-
 def _trained(model: Path, config: Path, samples_dir: Path) -> Contestant:
     budget = yaml.safe_load(config.read_text(encoding="utf-8"))["image_max_pixels"]
     return Contestant(
@@ -124,7 +112,7 @@ def compete(one: Contestant, samples_dir: Path, out: Path, say: Say) -> report.R
     """Have one engine answer every held-out file it can, and score the answers."""
     engine = plugins.load(engines, one.engine, Engine)
     folder = out / "predictions" / one.name.replace(" ", "_")
-    results, answers = list[dict[str, Any]](), dict[str, str]()
+    evaluations = list[Evaluation]()
     for name, file in _held_out(samples_dir, one.tasks):
         settings = one.settings
         if one.fit:
@@ -133,12 +121,12 @@ def compete(one: Contestant, samples_dir: Path, out: Path, say: Say) -> report.R
         say(f"{one.name} answers {name}")
         samples, prediction = load_samples(samples_dir, [name]), folder / f"{name}.jsonl"
         infer(samples, one.engine, engine, settings, prediction, one.batch)
-        answers |= {row["id"]: row["predict"] for _, row in read_json_lines(prediction)}
         table = clip_table_beside(file)
         options = Options(clip_table.read(table) if table else None)
-        results.append(evaluate(join(Pair(task_of(file), file, prediction)), options).to_json())
-    write_json(folder / "scores.json", {"protocol": "strict", "results": results})
-    return report.Run(one.name, one.about, results, answers, one.role, one.pictured)
+        evaluations.append(evaluate(join(Pair(task_of(file), file, prediction)), options))
+    run = report.Run(one.name, one.about, evaluations, one.role, one.pictured)
+    write_json(folder / "scores.json", {"protocol": "strict", "results": run.results})
+    return run
 
 
 def _held_out(samples_dir: Path, tasks: Sequence[str]) -> Iterator[tuple[str, Path]]:
@@ -163,24 +151,15 @@ def tell(
 ) -> Path:
     """Write the report on the runs side by side; return its HTML file."""
     say(f"writing the report: {out}")
-    question = plugins.load(questions, "nuscenes_planning", Question)
-    chosen = report.choose(
-        load_samples(samples_dir, [HELD_OUT]), question, [run for run in runs if run.pictured]
-    )
-    clips = _clips(data_raw, [sample for sample, _ in chosen])
-    return report.write(
-        out,
+    file = next(one for one in report.sample_files(runs) if one.path.stem == HELD_OUT)
+    scenes = scenes_of(file, report.choose(file), Sources(samples_dir, data_raw))
+    made = report.build(
         "From logs to scores, in miniature",
-        ["make demo" if trained else "impromptu demo"],
         runs,
-        question,
-        [report.Scene(sample, clips[sample.id], why) for sample, why in chosen],
+        {file.path: scenes},
+        ["make demo" if trained else "impromptu demo"],
         read_json(samples_dir / MANIFEST),
     )
-
-
-def _clips(data_raw: Path, samples: Sequence[Sample]) -> dict[str, Clip]:
-    """Read again the clips that some samples are about, by sample id."""
-    with TemporaryDirectory() as scratch:
-        reader = ClipReader(data_raw, Path(scratch))
-        return {sample.id: reader.read(sample.id.rpartition("/")[0]) for sample in samples}
+    made.write_html(out / "report.html")
+    made.write_markdown(out)
+    return out / "report.html"

@@ -14,7 +14,6 @@ import numpy as np
 from impromptu import engines, plugins
 from impromptu.answer_files import Answer
 from impromptu.clip import Trajectory
-from impromptu.conversation import IMAGE, Sample
 from impromptu.engines import Engine, Settings
 from impromptu.metrics import Sums
 from impromptu.questions import AnswerError, Question
@@ -96,17 +95,8 @@ def _padded(text: str, question: Question) -> Trajectory | None:
 
 def _constant_velocity(answers: Sequence[Answer], question: Question) -> list[Trajectory | None]:
     drive_on = plugins.load(engines, "constant_velocity", Engine).open(Settings())
-    samples = [
-        Sample(_named(answer.id, question), ("",) * answer.prompt.count(IMAGE), answer.prompt, "")
-        for answer in answers
-    ]
+    samples = [answer.unseen(question.task) for answer in answers]
     return [_read(completion.text, question) for completion in drive_on(samples)]
-
-
-def _named(sample_id: str, question: Question) -> str:
-    """Return an id that ends in the task, by which the engine tells the question."""
-    end = f"/{question.task}"
-    return sample_id if sample_id.endswith(end) else sample_id + end
 
 
 def _read(text: str, question: Question) -> Trajectory | None:

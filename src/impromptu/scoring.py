@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -52,11 +53,18 @@ def true_scenes(paths: Sequence[Any], clip_ids: Sequence[str], clips: ClipTable)
     """
     steps = len(paths[0])
     rows = [clips.row_of.get(name, -1) for name in clip_ids]
-    there = np.array([row for row in rows if row >= 0], dtype=np.int64)
-    found = iter(boxes_at(clips, there, steps, planning=True))
+    around = _around(clips, tuple(sorted({row for row in rows if row >= 0})), steps)
     unknown = _unknown(steps)
-    around = [next(found) if row >= 0 else unknown for row in rows]
-    return [TrueScene(path, one) for path, one in zip(paths, around, strict=True)]
+    return [
+        TrueScene(path, around.get(row, unknown)) for path, row in zip(paths, rows, strict=True)
+    ]
+
+
+@lru_cache(maxsize=1)
+def _around(clips: ClipTable, rows: tuple[int, ...], steps: int) -> dict[int, Surroundings]:
+    """Return what is around some clips by row; kept, for runs on the same samples ask the same."""
+    found = boxes_at(clips, np.array(rows, dtype=np.int64), steps, planning=True)
+    return dict(zip(rows, found, strict=True))
 
 
 def _unknown(steps: int) -> Surroundings:

@@ -53,6 +53,7 @@ LAYERS = (
     ("auditing", "generation", "inference", "evaluation", "released_protocol"),
     ("pictures", "report"),
     ("contestants", "explorer", "rerun_export"),
+    ("comparison",),
     ("pipeline",),
     ("cli", "__main__"),
 )

@@ -41,6 +41,20 @@ def test_commands_that_need_nothing_run_in_order(checkout: Path) -> None:
     assert (checkout / "build/accuracy.json").is_file()
 
 
+def test_commands_of_the_report_page_run_after_them(checkout: Path) -> None:
+    page = (ROOT / "docs/report.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+    if not (checkout / "build/answers").exists():
+        test_commands_that_need_nothing_run_in_order(checkout)
+    for command in block.splitlines():
+        done = subprocess.run(
+            shlex.split(command), cwd=checkout, env=_environment(), capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert (checkout / "build/report.html").is_file()
+    assert (checkout / "build/tables/tables.tex").is_file()
+
+
 @pytest.mark.parametrize("command", NEEDS_DATA_OR_GPU, ids=lambda command: command[:40])
 def test_commands_that_need_data_or_a_gpu_are_understood(command: str, checkout: Path) -> None:
     """Their files exist and their flags are known; without data the answer is one clear line."""

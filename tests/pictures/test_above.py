@@ -18,7 +18,7 @@ from impromptu.pictures.above import draw_above, spread
 
 def _drawn(clip: Clip, paths: Paths) -> Axes:
     axes = Figure(figsize=(5, 4)).add_axes((0.1, 0.1, 0.6, 0.8))
-    draw_above(axes, clip, paths)
+    draw_above(axes, clip.observation.agents, paths)
     return axes
 
 

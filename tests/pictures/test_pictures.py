@@ -59,8 +59,8 @@ def test_same_bytes_again_and_whatever_the_user_likes(
     def all_three() -> list[bytes]:
         return [
             pictures.front_jpeg(camera, paths),
-            pictures.above_png(clip, paths),
-            pictures.wide_png(camera, clip, paths),
+            pictures.above_png(clip.observation.agents, paths),
+            pictures.wide_png(camera, clip.observation.agents, paths),
         ]
 
     first = all_three()
@@ -74,7 +74,9 @@ def test_the_wide_picture_has_room_for_any_image(
     camera: Camera, clip: Clip, paths: Paths, tmp_path: Path, size_px: tuple[int, int]
 ) -> None:
     Image.new("RGB", size_px, (GREY, GREY, GREY)).save(tmp_path / "other.png")
-    content = pictures.wide_png(replace(camera, image=tmp_path / "other.png"), clip, paths)
+    content = pictures.wide_png(
+        replace(camera, image=tmp_path / "other.png"), clip.observation.agents, paths
+    )
     with Image.open(io.BytesIO(content)) as image:
         assert image.height == 334
         # The image as high as the picture or 7 inches wide, and 4.5 inches beside it.

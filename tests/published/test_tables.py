@@ -11,17 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from impromptu import report
 from impromptu.clip import STEP_S, Trajectory
 from impromptu.metrics import Metric, l2_lightemma, l2_stp3, l2_uniad
 
 HERE = Path(__file__).parent
+PACKAGED = Path(report.__file__).parent / "published"
 HALF_CENT = 0.005 + 1e-9
 """A printed value is off by up to half of its last decimal."""
 Row = Mapping[str, str]
 
 
 def rows(name: str) -> list[Row]:
-    with (HERE / name).open(encoding="utf-8") as file:
+    path = PACKAGED / name if (PACKAGED / name).exists() else HERE / name
+    with path.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

@@ -68,8 +68,7 @@ def make_run(samples: Sequence[Sample], tmp_path: Path) -> Callable[[str, Mappin
         write_json_list(truth, [sample.to_sharegpt() for sample in samples])
         lines = [json.dumps({"id": key, "predict": text}) for key, text in predictions.items()]
         given.write_text("\n".join(lines), encoding="utf-8")
-        result = evaluate(join(Pair("q7", truth, given))).to_json()
-        return Run(name, f"What {name} is.", [result], predictions)
+        return Run(name, f"What {name} is.", [evaluate(join(Pair("q7", truth, given)))])
 
     return make
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from impromptu import report
-from impromptu.questions.trajectory import QUESTION
 from impromptu.report import Run, Scene
 from impromptu.report.text import markdown_cell
 
@@ -38,7 +37,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] not in ("style", "script"):
             self.text += f"{data} "
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
@@ -51,8 +50,18 @@ def out(
 ) -> Path:
     folder = tmp_path / "report"
     title = "Left & right"
-    path = report.write(folder, title, ["make demo"], runs, QUESTION, scenes, manifest)
-    assert path == folder / "report.html"
+    return write(folder, title, runs, scenes, ["make demo"], manifest)
+
+
+def write(
+    folder: Path, title: str, runs: Sequence[Run], scenes: Sequence[Scene], *more: Any
+) -> Path:
+    """Write every form of a report."""
+    (file,) = report.sample_files(runs)
+    made = report.build(title, runs, {file.path: scenes}, *more)
+    made.write_html(folder / "report.html")
+    made.write_markdown(folder)
+    made.write_tables(folder)
     return folder
 
 
@@ -96,14 +105,17 @@ def test_every_run_figure_and_count_is_there(page: Page, markdown: str) -> None:
 
 def test_the_page_says_what_the_markdown_says(page: Page, markdown: str) -> None:
     numbers = re.findall(r"\d+\.\d{3}", markdown)
-    assert len(numbers) == 2 * (10 + 3)
+    # Of two runs; their difference; and two headlines of one run under four policies.
+    assert len(numbers) == 2 * (10 + 3) + 1 + 2 * 4
     assert sorted(re.findall(r"\b\d+\.\d{3}\b", page.text)) == sorted(numbers)
 
 
 def test_text_of_a_model_stays_text(page: Page, out: Path) -> None:
-    assert not page.all("script")
+    assert len(page.all("script")) == 1
     assert "<script>alert('left')</script> | then `stop`" in page.text
-    assert "<script" not in (out / "report.html").read_text(encoding="utf-8")
+    assert (out / "report.html").read_text(encoding="utf-8").count("<script") == 1
+    (policy,) = [one for one in page.all("meta") if "http-equiv" in one]
+    assert str(policy["content"]).startswith("default-src 'none'; img-src data:")
 
 
 def test_markdown_keeps_hostile_text_in_its_cell(markdown: str) -> None:
@@ -114,7 +126,8 @@ def test_markdown_keeps_hostile_text_in_its_cell(markdown: str) -> None:
 
 def test_nothing_is_fetched_from_elsewhere(page: Page, out: Path) -> None:
     content = (out / "report.html").read_text(encoding="utf-8")
-    assert not re.search(r"https?://|//cdn|@import|url\(", content)
+    # A clip path of a drawing is named by its place in the page itself.
+    assert not re.search(r"https?://|//cdn|@import|url\((?!#)", content)
     assert {str(image["src"])[:11] for image in page.all("img")} == {"data:image/"}
     assert not page.all("link")
 
@@ -150,9 +163,9 @@ def test_same_runs_same_bytes_and_no_path_of_this_machine(
     manifest: dict[str, Any],
 ) -> None:
     again = tmp_path / "again"
-    report.write(again, "Left & right", ["make demo"], runs, QUESTION, scenes, manifest)
+    write(again, "Left & right", runs, scenes, ["make demo"], manifest)
     files = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
-    assert len(files) == 7
+    assert len(files) == 11
     for name in files:
         assert (out / name).read_bytes() == (again / name).read_bytes()
         assert str(tmp_path).encode() not in (out / name).read_bytes()
@@ -162,8 +175,8 @@ def test_a_scene_without_an_image_says_so(
     tmp_path: Path, runs: Sequence[Run], scenes: Sequence[Scene], manifest: dict[str, Any]
 ) -> None:
     (tmp_path / "front.png").unlink()
-    path = report.write(tmp_path / "r", "t", [], runs, QUESTION, scenes, manifest)
-    page = Page(path.read_text(encoding="utf-8"))
+    folder = write(tmp_path / "r", "t", runs, scenes, [], manifest)
+    page = Page((folder / "report.html").read_text(encoding="utf-8"))
     assert len(page.all("img")) == 2
     assert page.text.count("There is no calibrated front image to draw on.") == 2
 
@@ -173,7 +186,7 @@ def test_a_verdict_is_told_and_only_drawn_runs_have_a_mark(
 ) -> None:
     baseline = replace(runs[1], name="still", role="baseline", pictured=False)
     judged = [runs[0], replace(runs[1], role="truth"), baseline]
-    report.write(tmp_path, "t", ["make demo"], judged, QUESTION, scenes, manifest)
+    write(tmp_path, "t", judged, scenes, ["make demo"], manifest)
     said = "short does not beat still, which sees no image: ade_fde ade 2.000 m over 4 of 6 samples"
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     shown = " ".join(Page(text).text.split())

@@ -52,3 +52,30 @@ def test_no_text_ends_its_own_fence(value: str) -> None:
     assert opening == f"{closing}text"
     assert "\n".join(inside) == value
     assert not any(line.startswith(closing) for line in inside)
+
+
+@pytest.mark.parametrize(
+    ("given_text", "expected"),
+    [
+        (r"\input{/etc/passwd}", r"\textbackslash{}input\{/etc/passwd\}"),
+        ("50% & $x_1$ #2 ~^", r"50\% \& \$x\_1\$ \#2 \textasciitilde{}\textasciicircum{}"),
+        ("avg (m) ↓", r"avg (m) $\downarrow$"),
+        ("[2] starred", "{}[2] starred"),
+        ("two\n\nparagraphs", "two paragraphs"),
+        ("模型 é", "?? é"),
+        ('a<b>|"c"', r"a\textless{}b\textgreater{}\textbar{}''c''"),
+    ],
+)
+def test_latex_is_plain_text(given_text: str, expected: str) -> None:
+    assert text.latex(given_text) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(-0.4281, "−0.428"), (0.25, "+0.250"), (0.0, "+0.000")]
+)
+def test_a_difference_has_its_sign(value: float, shown: str) -> None:
+    assert text.signed(value) == shown
+
+
+def test_a_wild_figure_stays_short() -> None:
+    assert text.number(9e307, "m") == "9e+307"

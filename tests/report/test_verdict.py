@@ -68,7 +68,7 @@ def _result(name: str, figure: str, value: float | None) -> Mapping[str, Any]:
 
 
 def _run(name: str, role: Role) -> Run:
-    return Run(name, "", [], {}, role)
+    return Run(name, "", [], role)
 
 
 def test_only_models_are_judged_and_only_by_baselines() -> None:

@@ -26,6 +26,8 @@ CELL_M = 0.5
 _ROWS = np.arange(97, 105)
 """Of the ego at the origin, on the published grid, whose first cell's centre is at -49.75 m."""
 _COLUMNS = np.arange(98, 102)
+_EGO_REACH_M = 5.0
+"""More than any cell of the ego's is from its waypoint."""
 
 Rows = Callable[[Floats], Floats]
 
@@ -71,6 +73,7 @@ def corners(boxes: Boxes, rows: Rows) -> tuple[Ints, Ints]:
 
 def hits(xy_m: Floats, boxes: Boxes, rows: Rows) -> Bools:
     """Tell at which of (n, k) steps the ego's patch shares a cell with a box."""
+    boxes = _in_reach(xy_m, boxes)
     ego_row, ego_column = patch(xy_m, rows)
     row, column = corners(boxes, rows)
     near = np.ones(len(row), dtype=bool)
@@ -84,6 +87,17 @@ def hits(xy_m: Floats, boxes: Boxes, rows: Rows) -> Bools:
     hit = np.zeros(xy_m.shape[:2], dtype=bool)
     hit[sample[filled], step[filled]] = True
     return hit
+
+
+def _in_reach(xy_m: Floats, boxes: Boxes) -> Boxes:
+    """Return the boxes that may share a cell with the ego: the corners of most need no look.
+
+    What is off the raster is drawn on its rim, so the ego counts as being there.
+    """
+    rim_m = CELLS * CELL_M / 2
+    ego_m = np.clip(xy_m, -rim_m, rim_m)[boxes.sample, boxes.step]
+    reach_m = np.hypot(boxes.size_m[:, 0], boxes.size_m[:, 1]) / 2 + _EGO_REACH_M
+    return boxes.of((np.abs(boxes.xy_m - ego_m) <= reach_m[:, None]).all(axis=1))
 
 
 def _filled(row: Ints, column: Ints, ego_row: Ints, ego_column: Ints) -> Bools:

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch, Polygon
 from matplotlib.ticker import MultipleLocator
 
 from impromptu.arrays import Floats
-from impromptu.clip import Agent, Clip, Kind
+from impromptu.clip import Agent, Kind
 from impromptu.geometry import SE2
 from impromptu.pictures._paint import (
     EGO_LENGTH_M,
@@ -39,11 +39,11 @@ _LINE = 0.06
 """Height of a line of text, as a share of the axes."""
 
 
-def draw_above(axes: Axes, clip: Clip, paths: Paths) -> None:
+def draw_above(axes: Axes, around: Sequence[Agent], paths: Paths) -> None:
     """Fill axes with the scene, and name what is in it to their right."""
     low_m, high_m = _window(paths, _width_to_height(axes))
     _draw_grid(axes, low_m, high_m)
-    agents = [agent for agent in clip.observation.agents if _inside(agent, low_m, high_m)]
+    agents = [agent for agent in around if _inside(agent, low_m, high_m)]
     for agent in agents:
         box_m = SE2(agent.yaw_rad, agent.center_m[:2]).transform(_CORNERS * agent.size_m[:2])
         _fill(axes, box_m, facecolor=_KIND_COLOURS[agent.kind], edgecolor=INK, linewidth=0.6)
@@ -133,16 +133,19 @@ def _name_paths(axes: Axes, paths: Paths, low_m: Floats, high_m: Floats) -> None
         )
 
 
-def spread(levels: Sequence[float]) -> list[float]:
-    """Move levels as little as two sweeps need to keep them a line apart, above the key."""
+def spread(levels: Sequence[float], line: float = _LINE, lowest: float = 7 * _LINE) -> list[float]:
+    """Move levels as little as two sweeps need to keep them a line apart, above the lowest.
+
+    By default that is above the key.
+    """
     order, placed = np.argsort(-np.asarray(levels), kind="stable"), np.array(levels)
-    ceiling, floor = 1 - _LINE / 2, 7 * _LINE
+    ceiling, floor = 1 - line / 2, lowest
     for index in order:
         placed[index] = ceiling = min(placed[index], ceiling)
-        ceiling -= _LINE
+        ceiling -= line
     for index in order[::-1]:
         placed[index] = floor = max(placed[index], floor)
-        floor += _LINE
+        floor += line
     return [float(level) for level in placed]
 
 

@@ -13,9 +13,17 @@ def number(value: float | None, unit: str) -> str:
     """Write a figure to three decimals, a count as an integer, and 0 / 0 as what it is."""
     if value is None:
         return "none (0 / 0)"
+    if abs(value) >= 1e6:
+        return f"{value:.3g}"
     if unit == "count":
         return f"{value:.0f}"
     return "< 0.001" if 0 < value < 0.0005 else f"{value:.3f}"
+
+
+def signed(value: float) -> str:
+    """Write a difference with its sign."""
+    sign = "−" if value < 0 else "+"
+    return f"{sign}{number(abs(value), '')}"
 
 
 def metres(value_m: float | None) -> str:
@@ -29,10 +37,11 @@ def counted(reasons: dict[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in ordered)
 
 
-def mark(position: int) -> tuple[str, str]:
-    """Return the colour of a run, and the sign that repeats its marker in text."""
+def mark(position: int) -> tuple[int, str]:
+    """Return which of the page's colours is a run's, and the sign that repeats its marker."""
+    colors = [run_style(number)[0] for number in range(len(_GLYPHS))]
     color, marker = run_style(position)
-    return color, _GLYPHS[marker]
+    return colors.index(color), _GLYPHS[marker]
 
 
 def data_uri(content: bytes, kind: str) -> str:
@@ -53,6 +62,20 @@ def markdown_code(value: str) -> str:
     one_line = " ".join(value.split()).replace("|", r"\|")
     fence = "`" * (_longest_ticks(one_line) + 1)
     return f"{fence} {one_line} {fence}" if one_line else ""
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", "−": "$-$", "…": r"\ldots{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
+} | {sign: f"\\{sign}" for sign in "&%$#_{}"}  # fmt: skip
+
+
+def latex(value: object) -> str:
+    """Write a value as plain text of LaTeX; what its fonts may lack becomes a question mark."""
+    one_line = " ".join(str(value).split())
+    known = "".join(_LATEX.get(sign, sign if sign < "\u0250" else "?") for sign in one_line)
+    return f"{{}}{known}" if known[:1] in ("[", "*") else known  # after \\ both mean something
 
 
 def fenced(value: str) -> str:

@@ -1,10 +1,10 @@
 """Says in words whether a model does better than baselines that see no image."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from impromptu.report.scenes import Run
+from impromptu.report.runs import Run
 
 HEADLINES = {
     "l2_stp3": "avg",
@@ -41,10 +41,10 @@ def verdicts(runs: Sequence[Run], results: Sequence[Mapping[str, Any]]) -> list[
         results: Of each run, what ``evaluation.Evaluation.to_json`` returns.
     """
     told = {name: metric for result in results for name, metric in result["metrics"].items()}
-    name = next((name for name in HEADLINES if name in told), None)
-    if name is None:
+    if (chosen := headline(told)) is None:
         return []
-    figure, metric = HEADLINES[name], told[name]
+    name, figure = chosen
+    metric = told[name]
     scores = [_score(run, result, name) for run, result in zip(runs, results, strict=True)]
     baselines = [score for run, score in zip(runs, scores, strict=True) if run.role == "baseline"]
     unit = metric["units"].get(figure, "")
@@ -53,6 +53,12 @@ def verdicts(runs: Sequence[Run], results: Sequence[Mapping[str, Any]]) -> list[
         for run, score in zip(runs, scores, strict=True)
         if run.role == "model"
     ]
+
+
+def headline(told: Iterable[str]) -> tuple[str, str] | None:
+    """Return metric and figure by which runs are compared, of the metrics that there are."""
+    names = set(told)
+    return next(((name, of) for name, of in HEADLINES.items() if name in names), None)
 
 
 def _score(run: Run, result: Mapping[str, Any], metric: str) -> Score:
