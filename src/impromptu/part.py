@@ -9,7 +9,7 @@ clips, beside it, is written before it.
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +28,7 @@ from impromptu.questions import Question, Unanswerable, observe
 from impromptu.wording import Wording, load_wording
 
 MissingImages = Literal["drop", "keep"]
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,7 @@ def write_part(unit: Unit) -> LogCounts:
     """
     counts, clips = LogCounts(), list[dict[str, Any]]()
     try:
-        lines = [
-            f"{key}\t{json.dumps(row, ensure_ascii=False)}\n"
-            for key, row in rows(unit, counts, clips)
-        ]
+        lines = [f"{key}\t{_as_json(row)}\n" for key, row in rows(unit, counts, clips)]
         _write(unit.part, counts, lines, clips)
     except (OSError, ValueError, ArithmeticError) as error:
         kind = "" if isinstance(error, LogError | OSError) else f"{unit.log.source}: "
@@ -200,19 +198,20 @@ def _samples(
         if isinstance(seen, Unanswerable) or refused:
             yield str(seen) if isinstance(seen, Unanswerable) else refused
             continue
-        fault = next(filter(None, map(images.fault, seen.cameras)), "")
+        cameras = seen.observation.cameras
+        fault = next(filter(None, map(images.fault, cameras)), "")
         if fault and unit.recipe.missing_images == "drop":
             yield fault
             continue
         try:
-            answer = _answer(question, replace(clip, observation=seen), asker)
+            answer = _answer(question, seen, asker)
         except Unanswerable as reason:
             yield str(reason)
             continue
         sample = Sample(
             f"{clip.id}/{question.task}{suffix}",
-            tuple(_relative(camera.image, unit.base) for camera in seen.cameras),
-            question.prompt(seen, asker.wording),
+            tuple(_relative(camera.image, unit.base) for camera in cameras),
+            question.prompt(seen.observation, asker.wording),
             answer,
         )
         yield _Made(sample, fault)
@@ -225,6 +224,7 @@ def _answer(question: Question, clip: Clip, asker: Asker) -> str:
     return question.write(question.truth(clip, asker.preset), asker.wording)
 
 
+@lru_cache(maxsize=64)  # an image of a clip is in several samples
 def _relative(path: Path, base: Path) -> str:
     folder, name = os.path.split(path)
     return f"{_relative_folder(folder, base)}/{name}"

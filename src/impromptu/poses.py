@@ -5,12 +5,13 @@ zero after it has been put in the frame of another.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from impromptu.arrays import Bools, Floats, Ints
+from impromptu.arrays import Bools, Floats, Ints, assembled, floats
 from impromptu.geometry import SE3, are_unit, rotations
 
 MAX_POSITION_M = 1e8
@@ -40,6 +41,12 @@ class Poses:
     def se3(self) -> SE3:
         """Return one pose as ``world_SE3_body``."""
         return SE3(self.rotations, self.translations_m)
+
+    def se3s(self) -> list[SE3]:
+        """Return each of (n,) poses likewise; where ``valid`` is false it means nothing."""
+        turns = floats(self.rotations, None, 3, 3, name="SE3.rotation")
+        moves_m = floats(self.translations_m, None, 3, name="SE3.translation_m")
+        return list(map(partial(assembled, SE3), turns, moves_m))
 
     def __matmul__(self, other: "Poses") -> "Poses":
         """Compose pose by pose: ``a_SE3_b @ b_SE3_c`` is ``a_SE3_c``."""

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from impromptu.arrays import Bools, Floats, Ints
-from impromptu.clip import Camera, Clip, Observation
+from impromptu.clip import Camera, Clip, EgoStatus, Observation
 from impromptu.datasets import Dropped, Log, LogError
 from impromptu.datasets._agents import Surroundings
 from impromptu.geometry import SE2, yaws_rad
@@ -39,6 +39,12 @@ class Drive:
     commands: Sequence[str | None] = ()
     ego_SE2_planning: SE2 | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    _statuses: Sequence[tuple[EgoStatus | None, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Tell the ego's status around all presents at once."""
+        statuses = self.ego.statuses(self.motion, self.steering_rad)
+        object.__setattr__(self, "_statuses", statuses)
 
     def clip(self, index: int, name: str) -> Clip:
         """Return the clip of one present under its full name."""
@@ -52,7 +58,7 @@ class Drive:
             observation=Observation(
                 cameras=self.cameras[index],
                 past=self.ego.past(index),
-                statuses=self.ego.statuses(index, self.motion, self.steering_rad),
+                statuses=self._statuses[index],
                 agents=around.agents(index) if around else (),
                 command=self.commands[index] if self.commands else None,
                 annotated=around is not None and bool(around.annotated[index]),
