@@ -5,6 +5,7 @@ The rules and their reasons are in docs/decisions/0003-meta-actions.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from math import atan2, hypot, pi, sin
 from operator import mul
@@ -66,6 +67,7 @@ _HERE: _Start = 0.0, 0.0, 0.0
 """x, y and heading of a body whose future is in its own present frame."""
 
 
+@lru_cache(maxsize=1)  # of one clip, several questions and the clip table ask for the same
 def decide(speed_mps: float, future: Trajectory, limits: Thresholds = STRICT) -> MetaAction:
     """Name what a body does.
 
@@ -78,6 +80,8 @@ def decide(speed_mps: float, future: Trajectory, limits: Thresholds = STRICT) ->
     Raises:
         Unanswerable: The future is shorter than the horizon.
     """
+    if not covers_s(future, limits.horizon_s):
+        raise Unanswerable(f"future_under_{limits.horizon_s:g}s")
     return _action(speed_mps, _HERE, future, limits)
 
 
@@ -86,8 +90,6 @@ def _action(speed_mps: float, start: _Start, future: Trajectory, limits: Thresho
 
     Bodies are looked at one by one, in plain numbers: six steps are too few for arrays.
     """
-    if not covers_s(future, limits.horizon_s):
-        raise Unanswerable(f"future_under_{limits.horizon_s:g}s")
     count = round(limits.horizon_s / STEP_S)
     xy_m = [start[:2], *future.xy_m[:count].tolist()]
     steps_m = [(x - a, y - b) for (a, b), (x, y) in pairwise(xy_m)]

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from impromptu import datasets, plugins, questions
 from impromptu.clip import Clip
-from impromptu.clip_rows import clip_row, write_table
+from impromptu.clip_rows import clip_row, write_rows
 from impromptu.conversation import Sample
 from impromptu.counts import LogCounts, Tally
 from impromptu.datasets import Dataset, Dropped, Log, LogError, keyframes
@@ -88,7 +88,7 @@ def write_part(unit: Unit) -> LogCounts:
 def _write(
     part: Path, counts: LogCounts, lines: Sequence[str], clips: list[dict[str, Any]]
 ) -> None:
-    write_table(table_of(part), clips)
+    write_rows(table_of(part), clips)
     with atomic_writer(part) as file:
         file.write(json.dumps(counts.to_json()) + "\n")
         file.writelines(lines)
@@ -96,7 +96,7 @@ def _write(
 
 def table_of(part: Path) -> Path:
     """Return where the clips of a part's log are."""
-    return part.with_suffix(".parquet")
+    return part.with_suffix(".arrow")
 
 
 def read_counts(part: Path) -> LogCounts:

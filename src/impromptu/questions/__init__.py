@@ -110,7 +110,10 @@ def _asked_views(
 
 @lru_cache(maxsize=16)  # of one clip, several questions show the same views
 def _seen_from(clip: Clip, views: tuple[str, ...]) -> Clip:
-    return _observing(clip, replace(clip.observation, cameras=_cameras(clip.observation, views)))
+    observation, cameras = clip.observation, _cameras(clip.observation, views)
+    if cameras == observation.cameras:
+        return clip
+    return _observing(clip, replace(observation, cameras=cameras))
 
 
 def _observing(clip: Clip, observation: Observation) -> Clip:
