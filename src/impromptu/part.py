@@ -122,6 +122,7 @@ def rows(
     asker = prepare(unit.recipe)
     asked = [q for q in asker.questions if not q.only or unit.dataset in q.only]
     counts.tallies = {question.task: Tally() for question in asked}
+    keys = {q.task: file_key(unit.dataset, q, unit.log.split) for q in asked}
     gate = Gate(asker.filters)
     images = ShownImages(keep=unit.recipe.missing_images == "keep")
     for item in keyframes(dataset, unit.log):
@@ -132,7 +133,6 @@ def rows(
         clips.append(clip_row(item))
         refusal = gate.refusal(item)
         for question in asked:
-            key = file_key(unit.dataset, question, unit.log.split)
             tally = counts.tallies[question.task]
             refused = refusal if question.task in asker.preset.filtered else ""
             for made in _samples(unit, asker, dataset, question, item, refused, images):
@@ -140,7 +140,7 @@ def rows(
                     tally.count_dropped(made)
                 else:
                     tally.count_sample(bool(made.fault))
-                    yield key, made.sample.to_sharegpt() | asker.preset.marks
+                    yield keys[question.task], made.sample.to_sharegpt() | asker.preset.marks
     counts.images_missing, counts.images_unwritten = any(images.faults.values()), images.unwritten
 
 

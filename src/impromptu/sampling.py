@@ -86,15 +86,17 @@ class Windows:
         in_past = np.arange(-PAST_STEPS, 1) >= -self.past_steps[:, None]
         known = in_past & ~np.isnan(told[..., :2]).any(axis=-1)
         values = floats(told[known], None, 4, name="EgoStatus", holes=True)
-        made = map(_status, values, steering_rad[known].tolist(), logged[known].tolist())
+        changing = (~np.isnan(values[:, 2:]).any(axis=-1)).tolist()
+        steering = steering_rad[known].tolist()
+        made = map(_status, values, changing, steering, logged[known].tolist())
         return [
             tuple(next(made) if one else None for one in row[PAST_STEPS - steps :])
             for row, steps in zip(known.tolist(), self.past_steps.tolist(), strict=True)
         ]
 
 
-def _status(motion: Floats, steering_rad: float, logged: bool) -> EgoStatus:
-    acceleration_mps2 = None if np.isnan(motion[2:]).any() else motion[2:]
+def _status(motion: Floats, changing: bool, steering_rad: float, logged: bool) -> EgoStatus:
+    acceleration_mps2 = motion[2:] if changing else None
     steering = None if isnan(steering_rad) else steering_rad
     return assembled(EgoStatus, motion[:2], acceleration_mps2, steering, logged)
 
