@@ -8,7 +8,7 @@ import pytest
 
 from impromptu import clip_table
 from impromptu.clip import Clip
-from impromptu.clip_rows import clip_row, join_tables, write_table
+from impromptu.clip_rows import clip_row, join_tables, write_rows
 from impromptu.datasets import synthetic
 from impromptu.surroundings import boxes_at
 
@@ -42,9 +42,9 @@ def test_what_is_not_known_is_empty(clips: list[Clip]) -> None:
 
 def test_logs_joined_are_read_back_in_order(clips: list[Clip], tmp_path: Path) -> None:
     rows = [clip_row(clip) for clip in clips]
-    parts = [tmp_path / "a.parquet", tmp_path / "b.parquet", tmp_path / "c.parquet"]
+    parts = [tmp_path / name for name in ("a.arrow", "b.arrow", "c.arrow")]
     for part, some in zip(parts, (rows[:5], [], rows[5:]), strict=True):
-        write_table(part, some)
+        write_rows(part, some)
     join_tables(tmp_path / "all.parquet", parts)
     table = clip_table.read(tmp_path / "all.parquet")
     assert list(table.ids) == [clip.id for clip in clips]
@@ -54,7 +54,8 @@ def test_logs_joined_are_read_back_in_order(clips: list[Clip], tmp_path: Path) -
 
 def test_boxes_of_later_rows_are_where_agents_will_be(clips: list[Clip], tmp_path: Path) -> None:
     """Two ways to one place: by the world's poses here, by the agents' tracks in the clip."""
-    write_table(tmp_path / "t.parquet", [clip_row(clip) for clip in clips])
+    write_rows(tmp_path / "t.arrow", [clip_row(clip) for clip in clips])
+    join_tables(tmp_path / "t.parquet", [tmp_path / "t.arrow"])
     table = clip_table.read(tmp_path / "t.parquet")
     around = boxes_at(table, np.array([3]), 6)[0]
     compared = 0

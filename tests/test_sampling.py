@@ -88,7 +88,7 @@ def test_differences_look_backward_and_need_two_and_three_points() -> None:
     t_s = np.arange(0, 6.1, 0.5)
     track = straight(times(*t_s))
     track = PoseTrack(track.timestamps_ns, track.rotations, np.outer(t_s**2, [1, 0, 0]), S)
-    now, later = windows(track, times(1, 5)).statuses(0), windows(track, times(1, 5)).statuses(1)
+    now, later = windows(track, times(1, 5)).statuses()
     assert now[0] is None
     assert now[1] is not None
     assert now[1].velocity_mps.tolist() == [0.5, 0]
@@ -109,7 +109,7 @@ def test_velocity_is_in_the_axes_of_its_own_instant() -> None:
     yaw = np.where(t_s < 1.2, 0, np.pi / 2)
     turns = Rotation.from_euler("Z", yaw[:, None]).as_matrix()
     track = PoseTrack(times(*t_s), turns, np.outer(t_s, [0, 4, 0]), S)
-    statuses = windows(track, times(3)).statuses(0)
+    statuses = windows(track, times(3)).statuses()[0]
     assert statuses[1] is not None
     np.testing.assert_allclose(statuses[1].velocity_mps, [0, 4], atol=1e-12)
     assert statuses[-1] is not None
@@ -121,7 +121,7 @@ def test_logged_motion_is_preferred_point_by_point() -> None:
     motion = np.full((1, 7, 4), np.nan)
     motion[0, 6] = [9, 0.1, -1, 0.2]
     steering = np.full((1, 7), 0.3)
-    statuses = way.statuses(0, motion, steering)
+    statuses = way.statuses(motion, steering)[0]
     assert [status.logged for status in statuses if status] == [False] * 6 + [True]
     assert statuses[6] is not None
     assert statuses[6].velocity_mps.tolist() == [9, 0.1]
@@ -162,7 +162,7 @@ def test_nothing_after_the_present_changes_what_is_known_at_it(drive: Drive, ind
     cut = windows(PoseTrack(stamps[kept], turns[kept], at_m[kept], S, S // 20), anchor)
     assert whole.past(0).t_s.tolist() == cut.past(0).t_s.tolist()
     np.testing.assert_array_equal(whole.past(0).xy_m, cut.past(0).xy_m)
-    for one, other in zip(whole.statuses(0), cut.statuses(0), strict=True):
+    for one, other in zip(whole.statuses()[0], cut.statuses()[0], strict=True):
         assert (one is None) == (other is None)
         if one and other:
             np.testing.assert_array_equal(one.velocity_mps, other.velocity_mps)

@@ -1,7 +1,7 @@
 """Array types, and the one check that gives them shapes."""
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +9,17 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 Bools = NDArray[np.bool_]
+T = TypeVar("T")
 
 
-def floats(values: object, *shape: int | None, name: str) -> Floats:
+def floats(values: object, *shape: int | None, name: str, holes: bool = False) -> Floats:
     """Copy values into a read-only float64 array of the given shape; ``None`` admits any length.
+
+    Args:
+        values: What numpy makes an array of.
+        shape: What its shape must be.
+        name: What the values are called in an error.
+        holes: Whether NaN is admitted, for what is not known.
 
     Raises:
         ValueError: The shape differs or a value is not finite.
@@ -23,10 +30,28 @@ def floats(values: object, *shape: int | None, name: str) -> Floats:
         raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
     # One product is a quicker look than a mask; each value is looked at only where it overflows.
     flat = array.ravel()
-    if not math.isfinite(flat.dot(flat)) and not np.isfinite(array).all():
-        raise ValueError(f"{name}: {int((~np.isfinite(array)).sum())} values are not finite")
+    if not math.isfinite(flat.dot(flat)):
+        wrong = np.isinf(array) if holes else ~np.isfinite(array)
+        if wrong.any():
+            raise ValueError(f"{name}: {int(wrong.sum())} values are not finite")
     array.setflags(write=False)
     return array
+
+
+def assembled(kind: type[T], *values: object) -> T:
+    """Make one of our frozen dataclasses of parts of what was checked as a whole.
+
+    Its own check is left out, and nothing is copied: a log's arrays go through ``floats`` once,
+    and are cut into thousands of small ones. Everything else is made by its constructor.
+
+    Args:
+        kind: A dataclass with slots.
+        values: All its fields, in order; arrays are read-only float64 of the right shape.
+    """
+    made = object.__new__(kind)
+    for name, value in zip(kind.__slots__, values, strict=True):  # type: ignore[attr-defined]
+        object.__setattr__(made, name, value)
+    return made
 
 
 def _fits(got: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

@@ -10,7 +10,7 @@ from operator import lt
 from pathlib import Path
 from typing import Literal
 
-from impromptu.arrays import Floats, floats
+from impromptu.arrays import Floats, assembled, floats
 from impromptu.geometry import SE2, SE3
 
 STEP_S = 0.5
@@ -58,7 +58,7 @@ class Trajectory:
     def __getitem__(self, part: slice) -> "Trajectory":
         """Return a run of waypoints."""
         yaw_rad = None if self.yaw_rad is None else self.yaw_rad[part]
-        return Trajectory(self.t_s[part], self.xy_m[part], yaw_rad)
+        return assembled(Trajectory, self.t_s[part], self.xy_m[part], yaw_rad)
 
 
 def covers_s(trajectory: Trajectory, time_s: float) -> bool:
@@ -205,7 +205,8 @@ class Observation:
 
     def __post_init__(self) -> None:
         """Check that the past ends now and that nothing in it is misaligned."""
-        if not len(self.past) or self.past.t_s[-1] != 0 or self.past.xy_m[-1].any():
+        past = self.past
+        if not len(past) or past.t_s[-1] != 0 or past.xy_m[-1].tolist() != [0, 0]:
             raise ValueError("Observation.past: expected a last point (0, 0) at 0 s")
         if len(self.statuses) != len(self.past):
             raise ValueError(

@@ -29,9 +29,10 @@ class ShownImages:
         Raises:
             OSError: It cannot be written out, and is not to be done without.
         """
-        if camera.image not in self.faults:
-            self.faults[camera.image] = self._look(camera)
-        return self.faults[camera.image]
+        fault = self.faults.get(camera.image)
+        if fault is None:
+            fault = self.faults[camera.image] = self._look(camera)
+        return fault
 
     def _look(self, camera: Camera) -> str:
         try:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from impromptu.arrays import Bools, Floats
+from impromptu.arrays import Floats
 from impromptu.clip import STEP_S, Clip
 
 STILL_M = 1.0
@@ -60,7 +60,7 @@ class Gate:
         path_m = np.concatenate([clip.observation.past.xy_m, clip.future.xy_m])
         if fault := _fault(self.filters, path_m, clip.future.xy_m):
             return fault
-        still = not _beyond(_length(path_m), STILL_M).any()
+        still = not _exceeds(path_m, STILL_M)
         share = self.filters.stationary_share
         if still and share is not None and self.stationary + 1 > share * (self.passed + 1):
             return "stationary"
@@ -70,20 +70,20 @@ class Gate:
 
 
 def _fault(filters: Filters, path_m: Floats, future_m: Floats) -> str:
-    velocity_mps = np.diff(path_m, axis=0) / STEP_S
-    if _beyond(_length(velocity_mps), filters.jump_mps).any():
+    velocity_mps = _changes(path_m) / STEP_S
+    if _exceeds(velocity_mps, filters.jump_mps):
         return "jump"
-    change_mps2 = np.diff(velocity_mps, axis=0) / STEP_S
-    if _beyond(_length(change_mps2), filters.acceleration_mps2).any():
+    if _exceeds(_changes(velocity_mps) / STEP_S, filters.acceleration_mps2):
         return "impossible_acceleration"
-    return "reverse_motion" if _beyond(-future_m[:, 0], filters.reverse_m).any() else ""
+    behind_m = filters.reverse_m
+    is_reverse = behind_m is not None and (-future_m[:, 0] > behind_m).any()
+    return "reverse_motion" if is_reverse else ""
 
 
-def _length(vectors: Floats) -> Floats:
-    length: Floats = np.hypot(vectors[:, 0], vectors[:, 1])
-    return length
+def _changes(vectors: Floats) -> Floats:
+    changes: Floats = vectors[1:] - vectors[:-1]
+    return changes
 
 
-def _beyond(values: Floats, limit: float | None) -> Bools:
-    beyond: Bools = values > (np.inf if limit is None else limit)
-    return beyond
+def _exceeds(vectors: Floats, limit: float | None) -> bool:
+    return limit is not None and bool((np.hypot(vectors[:, 0], vectors[:, 1]) > limit).any())

@@ -5,12 +5,14 @@ The rules and their reasons are in docs/decisions/0003-meta-actions.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import hypot
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from math import atan2, hypot, pi, sin
+from operator import mul
 from typing import get_args
 
 import numpy as np
 
-from impromptu.arrays import Floats, Ints
 from impromptu.clip import (
     STEP_S,
     Agent,
@@ -22,7 +24,7 @@ from impromptu.clip import (
     Unanswerable,
     covers_s,
 )
-from impromptu.geometry import SE2, turned, wrap_rad
+from impromptu.geometry import SE2
 
 SPEED_WORDS: tuple[SpeedWord, ...] = get_args(SpeedWord)
 PATH_WORDS: tuple[PathWord, ...] = get_args(PathWord)
@@ -60,7 +62,12 @@ ON_FOOT = replace(STRICT, change_m=float("inf"))
 _MOVING_SHARE = 0.2
 """Steps shorter than this share of the mean one have no course, only jitter."""
 
+_Start = tuple[float, float, float]
+_HERE: _Start = 0.0, 0.0, 0.0
+"""x, y and heading of a body whose future is in its own present frame."""
 
+
+@lru_cache(maxsize=1)  # of one clip, several questions and the clip table ask for the same
 def decide(speed_mps: float, future: Trajectory, limits: Thresholds = STRICT) -> MetaAction:
     """Name what a body does.
 
@@ -75,38 +82,29 @@ def decide(speed_mps: float, future: Trajectory, limits: Thresholds = STRICT) ->
     """
     if not covers_s(future, limits.horizon_s):
         raise Unanswerable(f"future_under_{limits.horizon_s:g}s")
-    xy_m, yaw_rad = future.xy_m[None], _headings(future)[None]
-    return _actions([speed_mps], xy_m, yaw_rad, limits, np.array([limits.change_m]))[0]
+    return _action(speed_mps, _HERE, future, limits)
 
 
-def _actions(
-    speeds_mps: Sequence[float],
-    xy_m: Floats,
-    yaw_rad: Floats,
-    limits: Thresholds,
-    change_m: Floats,
-) -> list[MetaAction]:
-    """Name what n bodies do, each with a ``change_m`` of its own, by (n, k, 2) and (n, k)."""
+def _action(speed_mps: float, start: _Start, future: Trajectory, limits: Thresholds) -> MetaAction:
+    """Name what a body does that is at ``start`` now, in the frame of its future.
+
+    Bodies are looked at one by one, in plain numbers: six steps are too few for arrays.
+    """
     count = round(limits.horizon_s / STEP_S)
-    steps_m = _steps(xy_m[:, :count])
-    ends_mps = np.hypot(steps_m[:, -1, 0], steps_m[:, -1, 1]) / STEP_S
-    paths = _paths(steps_m, yaw_rad[:, :count], limits, change_m)
-    return [
-        MetaAction(_speed(now_mps, end_mps, limits), path)
-        for now_mps, end_mps, path in zip(speeds_mps, ends_mps.tolist(), paths, strict=True)
-    ]
-
-
-def _steps(values: Floats) -> Floats:
-    """Return (n, k, ...) differences with the value before, which is 0 before the first."""
-    steps = values.copy()
-    steps[:, 1:] -= values[:, :-1]
-    return steps
-
-
-def _headings(future: Trajectory) -> Floats:
-    """Return headings (n,), NaN where they are not known."""
-    return np.full(len(future), np.nan) if future.yaw_rad is None else future.yaw_rad
+    xy_m = [start[:2], *future.xy_m[:count].tolist()]
+    steps_m = [(x - a, y - b) for (a, b), (x, y) in pairwise(xy_m)]
+    way_m = [hypot(*step) for step in steps_m]
+    speed = _speed(speed_mps, way_m[-1] / STEP_S, limits)
+    if sum(way_m) < limits.moved_m:
+        return MetaAction(speed, "STRAIGHT")
+    course_rad = [atan2(y, x) for x, y in steps_m]
+    if future.yaw_rad is None:
+        bent_rad = _bent_rad(way_m, course_rad)
+        return MetaAction(speed, _path(way_m, bent_rad, bent_rad[-1], limits))
+    yaw_rad = [start[2], *future.yaw_rad[:count].tolist()]
+    signed_m, bent_rad = _true_to_heading(way_m, course_rad, yaw_rad)
+    # Turn by turn: more than half a circle must not come out as a turn to the other side.
+    return MetaAction(speed, _path(signed_m, bent_rad, _unwrapped(yaw_rad)[-1], limits))
 
 
 def _speed(now_mps: float, end_mps: float, limits: Thresholds) -> SpeedWord:
@@ -119,81 +117,72 @@ def _speed(now_mps: float, end_mps: float, limits: Thresholds) -> SpeedWord:
     return "DECELERATE" if now_mps - end_mps >= limits.speed_change_mps else "KEEP"
 
 
-def _paths(
-    steps_m: Floats, yaw_rad: Floats, limits: Thresholds, change_m: Floats
-) -> list[PathWord]:
-    """Name the paths of (n, k, 2) steps, at whose ends the headings are ``yaw_rad``, (n, k)."""
-    way_m = np.hypot(steps_m[..., 0], steps_m[..., 1])
-    course_rad = np.arctan2(steps_m[..., 1], steps_m[..., 0])
-    moved, headed = way_m.sum(axis=1) >= limits.moved_m, ~np.isnan(yaw_rad[:, 0])
-    words = np.full(len(way_m), PATH_WORDS.index("STRAIGHT"))
-    if (rows := np.flatnonzero(moved & headed)).size:
-        signed_m, bent_rad = _true_to_heading(way_m[rows], course_rad[rows], yaw_rad[rows])
-        # Turn by turn: more than half a circle must not come out as a turn to the other side.
-        turned_rad = _unwrapped(yaw_rad[rows])[:, -1]
-        words[rows] = _words(signed_m, bent_rad, turned_rad, limits, change_m[rows])
-    if (rows := np.flatnonzero(moved & ~headed)).size:
-        bent_rad = _bent_rad(way_m[rows], course_rad[rows])
-        words[rows] = _words(way_m[rows], bent_rad, bent_rad[:, -1], limits, change_m[rows])
-    return [PATH_WORDS[word] for word in words.tolist()]
-
-
-def _words(
-    way_m: Floats, bent_rad: Floats, turned_rad: Floats, limits: Thresholds, change_m: Floats
-) -> Ints:
-    """Return places in ``PATH_WORDS`` of paths whose change of heading is ``turned_rad``."""
-    shift_m = _shift_m(way_m, bent_rad, turned_rad)
+def _path(
+    way_m: Sequence[float], bent_rad: Sequence[float], turned_rad: float, limits: Thresholds
+) -> PathWord:
+    """Name a path whose change of heading is ``turned_rad``."""
     # The mean radius is the way divided by the change of heading.
-    least_rad = np.maximum(limits.turn_rad, np.abs(way_m).sum(axis=1) / limits.turn_radius_m)
-    turns, changes = np.abs(turned_rad) >= least_rad, np.abs(shift_m) >= change_m
-    left = np.where(turns, turned_rad, shift_m) > 0
-    word = PATH_WORDS.index
-    turn = np.where(left, word("LEFT_TURN"), word("RIGHT_TURN"))
-    change = np.where(left, word("LEFT_CHANGE"), word("RIGHT_CHANGE"))
-    return np.where(turns, turn, np.where(changes, change, word("STRAIGHT")))
+    least_rad = max(limits.turn_rad, sum(map(abs, way_m)) / limits.turn_radius_m)
+    if abs(turned_rad) >= least_rad:
+        return "LEFT_TURN" if turned_rad > 0 else "RIGHT_TURN"
+    shift_m = _shift_m(way_m, bent_rad, turned_rad)
+    if abs(shift_m) >= limits.change_m:
+        return "LEFT_CHANGE" if shift_m > 0 else "RIGHT_CHANGE"
+    return "STRAIGHT"
 
 
-def _unwrapped(angles_rad: Floats) -> Floats:
-    """Continue (n, k) angles from 0 without jumps of more than half a circle."""
-    return np.cumsum(wrap_rad(_steps(angles_rad)), axis=1)
+def _wrapped(angle_rad: float) -> float:
+    """Bring an angle into (-pi, pi], as ``wrap_rad`` does many."""
+    return pi - (pi - angle_rad) % (2 * pi)
 
 
-def _bent_rad(way_m: Floats, course_rad: Floats) -> Floats:
+def _unwrapped(angles_rad: Sequence[float]) -> list[float]:
+    """Continue from 0 how far angles are from the first, without jumps of over half a circle."""
+    return list(accumulate(_wrapped(later - earlier) for earlier, later in pairwise(angles_rad)))
+
+
+def _bent_rad(way_m: Sequence[float], course_rad: Sequence[float]) -> list[float]:
     """Return courses relative to the first one; a step too short for a course takes another's."""
-    moving = way_m >= _MOVING_SHARE * way_m.mean(axis=1, keepdims=True)
-    step = np.arange(way_m.shape[1])
-    apart = np.where(moving[:, None], np.abs(step[:, None] - step), len(step))
-    unbent_rad = _unwrapped(np.take_along_axis(course_rad, apart.argmin(axis=2), axis=1))
-    bent_rad: Floats = unbent_rad - unbent_rad[:, :1]
-    return bent_rad
+    least_m = _MOVING_SHARE * (sum(way_m) / len(way_m))
+    moving = [step for step, length_m in enumerate(way_m) if length_m >= least_m]
+    near = [min(moving, key=lambda other: abs(other - step)) for step in range(len(way_m))]
+    return [0.0, *_unwrapped([course_rad[step] for step in near])]
 
 
-def _true_to_heading(way_m: Floats, course_rad: Floats, yaw_rad: Floats) -> tuple[Floats, Floats]:
+def _true_to_heading(
+    way_m: Sequence[float], course_rad: Sequence[float], yaw_rad: Sequence[float]
+) -> tuple[list[float], list[float]]:
     """Return signed ways and courses: negative in reverse, and freed of their mean slip.
 
     A box's heading is often a few degrees off its motion throughout, and its centre slips
     sideways in a turn. Over 30 m two degrees would be a metre of shift.
     """
-    turn_rad = _steps(yaw_rad)
-    slip_rad = wrap_rad(course_rad - (yaw_rad - turn_rad) - wrap_rad(turn_rad) / 2)
-    reverse = np.abs(slip_rad) > np.pi / 2
-    slip_rad = wrap_rad(slip_rad + np.pi * reverse)
-    mean_slip_rad = (way_m * slip_rad).sum(axis=1, keepdims=True) / way_m.sum(axis=1, keepdims=True)
-    free_rad = _unwrapped(course_rad + np.pi * reverse - mean_slip_rad)
-    return np.where(reverse, -way_m, way_m), free_rad
+    slip_rad = [
+        _wrapped(course - earlier - _wrapped(later - earlier) / 2)
+        for course, (earlier, later) in zip(course_rad, pairwise(yaw_rad), strict=True)
+    ]
+    reverse = [abs(slip) > pi / 2 for slip in slip_rad]
+    slip_rad = [_wrapped(slip + pi * back) for slip, back in zip(slip_rad, reverse, strict=True)]
+    mean_slip_rad = sum(map(mul, way_m, slip_rad)) / sum(way_m)
+    free_rad = [
+        course + pi * back - mean_slip_rad for course, back in zip(course_rad, reverse, strict=True)
+    ]
+    signed_m = [-length if back else length for length, back in zip(way_m, reverse, strict=True)]
+    return signed_m, _unwrapped([yaw_rad[0], *free_rad])
 
 
-def _shift_m(way_m: Floats, bent_rad: Floats, turned_rad: Floats) -> Floats:
+def _shift_m(way_m: Sequence[float], bent_rad: Sequence[float], turned_rad: float) -> float:
     """Return how far a path swings out sideways beyond its change of heading.
 
     A bend, however it tightens, takes the heading from 0 to its end value and never beyond. A
     change of lane takes it beyond and back. What lies beyond, times the way, is the shift: on a
     straight road the whole sideways move, on an arc or a clothoid nothing.
     """
-    end_rad = turned_rad[:, None]
-    within_rad = np.clip(bent_rad, np.minimum(0.0, end_rad), np.maximum(0.0, end_rad))
-    shift_m: Floats = (way_m * np.sin(bent_rad - within_rad)).sum(axis=1)
-    return shift_m
+    low_rad, high_rad = min(0.0, turned_rad), max(0.0, turned_rad)
+    return sum(
+        length_m * sin(bent - min(max(bent, low_rad), high_rad))
+        for length_m, bent in zip(way_m, bent_rad, strict=True)
+    )
 
 
 def in_body_frame(future: Trajectory, frame: SE2) -> Trajectory:
@@ -207,7 +196,7 @@ def ego_action(clip: Clip) -> MetaAction:
     status = clip.observation.status
     if status is None:
         raise Unanswerable("speed_unknown")
-    return decide(float(np.linalg.norm(status.velocity_mps)), clip.future)
+    return decide(hypot(*status.velocity_mps.tolist()), clip.future)
 
 
 def agent_actions(clip: Clip) -> dict[int, MetaAction]:
@@ -216,32 +205,18 @@ def agent_actions(clip: Clip) -> dict[int, MetaAction]:
     Raises:
         Unanswerable: An agent's speed is not known, or it is lost before the horizon.
     """
-    agents = clip.observation.agents
-    if not agents:
-        return {}
-    futures = [_future(agent, clip) for agent in agents]
-    count = round(STRICT.horizon_s / STEP_S)
-    xy_m = np.array([future.xy_m[:count] for future in futures])
-    yaw_rad = np.array([_headings(future)[:count] for future in futures])
-    center_m = np.array([agent.center_m[:2] for agent in agents])
-    now_rad = np.array([agent.yaw_rad for agent in agents])
-    speeds_mps = [hypot(*agent.velocity_mps) for agent in agents if agent.velocity_mps is not None]
-    change_m = [(ON_FOOT if agent.kind == "pedestrian" else STRICT).change_m for agent in agents]
-    actions = _actions(
-        speeds_mps,
-        turned(xy_m - center_m[:, None], -now_rad[:, None]),
-        yaw_rad - now_rad[:, None],
-        STRICT,
-        np.array(change_m),
-    )
-    return dict(enumerate(actions, start=1))
+    return {
+        number: _agent_action(agent, clip.agent_futures.get(agent.id))
+        for number, agent in enumerate(clip.observation.agents, start=1)
+    }
 
 
-def _future(agent: Agent, clip: Clip) -> Trajectory:
-    """Return where an agent will be, in the ego's frame, at least up to the horizon."""
+def _agent_action(agent: Agent, future: Trajectory | None) -> MetaAction:
     if agent.velocity_mps is None:
         raise Unanswerable("speed_unknown")
-    future = clip.agent_futures.get(agent.id)
-    if future is None or not covers_s(future, STRICT.horizon_s):
-        raise Unanswerable(f"agent_lost_within_{STRICT.horizon_s:g}s")
-    return future
+    limits = ON_FOOT if agent.kind == "pedestrian" else STRICT
+    if future is None or not covers_s(future, limits.horizon_s):
+        raise Unanswerable(f"agent_lost_within_{limits.horizon_s:g}s")
+    x_m, y_m, _ = agent.center_m.tolist()
+    now_mps = hypot(*agent.velocity_mps.tolist())
+    return _action(now_mps, (x_m, y_m, agent.yaw_rad), future, limits)

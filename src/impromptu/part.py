@@ -9,14 +9,14 @@ clips, beside it, is written before it.
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from impromptu import datasets, plugins, questions
 from impromptu.clip import Clip
-from impromptu.clip_rows import clip_row, write_table
+from impromptu.clip_rows import clip_row, write_rows
 from impromptu.conversation import Sample
 from impromptu.counts import LogCounts, Tally
 from impromptu.datasets import Dataset, Dropped, Log, LogError, keyframes
@@ -28,6 +28,7 @@ from impromptu.questions import Question, Unanswerable, observe
 from impromptu.wording import Wording, load_wording
 
 MissingImages = Literal["drop", "keep"]
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,7 @@ def write_part(unit: Unit) -> LogCounts:
     """
     counts, clips = LogCounts(), list[dict[str, Any]]()
     try:
-        lines = [
-            f"{key}\t{json.dumps(row, ensure_ascii=False)}\n"
-            for key, row in rows(unit, counts, clips)
-        ]
+        lines = [f"{key}\t{_as_json(row)}\n" for key, row in rows(unit, counts, clips)]
         _write(unit.part, counts, lines, clips)
     except (OSError, ValueError, ArithmeticError) as error:
         kind = "" if isinstance(error, LogError | OSError) else f"{unit.log.source}: "
@@ -90,7 +88,7 @@ def write_part(unit: Unit) -> LogCounts:
 def _write(
     part: Path, counts: LogCounts, lines: Sequence[str], clips: list[dict[str, Any]]
 ) -> None:
-    write_table(table_of(part), clips)
+    write_rows(table_of(part), clips)
     with atomic_writer(part) as file:
         file.write(json.dumps(counts.to_json()) + "\n")
         file.writelines(lines)
@@ -98,7 +96,7 @@ def _write(
 
 def table_of(part: Path) -> Path:
     """Return where the clips of a part's log are."""
-    return part.with_suffix(".parquet")
+    return part.with_suffix(".arrow")
 
 
 def read_counts(part: Path) -> LogCounts:
@@ -124,6 +122,7 @@ def rows(
     asker = prepare(unit.recipe)
     asked = [q for q in asker.questions if not q.only or unit.dataset in q.only]
     counts.tallies = {question.task: Tally() for question in asked}
+    keys = {q.task: file_key(unit.dataset, q, unit.log.split) for q in asked}
     gate = Gate(asker.filters)
     images = ShownImages(keep=unit.recipe.missing_images == "keep")
     for item in keyframes(dataset, unit.log):
@@ -134,7 +133,6 @@ def rows(
         clips.append(clip_row(item))
         refusal = gate.refusal(item)
         for question in asked:
-            key = file_key(unit.dataset, question, unit.log.split)
             tally = counts.tallies[question.task]
             refused = refusal if question.task in asker.preset.filtered else ""
             for made in _samples(unit, asker, dataset, question, item, refused, images):
@@ -142,7 +140,7 @@ def rows(
                     tally.count_dropped(made)
                 else:
                     tally.count_sample(bool(made.fault))
-                    yield key, made.sample.to_sharegpt() | asker.preset.marks
+                    yield keys[question.task], made.sample.to_sharegpt() | asker.preset.marks
     counts.images_missing, counts.images_unwritten = any(images.faults.values()), images.unwritten
 
 
@@ -200,19 +198,20 @@ def _samples(
         if isinstance(seen, Unanswerable) or refused:
             yield str(seen) if isinstance(seen, Unanswerable) else refused
             continue
-        fault = next(filter(None, map(images.fault, seen.cameras)), "")
+        cameras = seen.observation.cameras
+        fault = next(filter(None, map(images.fault, cameras)), "")
         if fault and unit.recipe.missing_images == "drop":
             yield fault
             continue
         try:
-            answer = _answer(question, replace(clip, observation=seen), asker)
+            answer = _answer(question, seen, asker)
         except Unanswerable as reason:
             yield str(reason)
             continue
         sample = Sample(
             f"{clip.id}/{question.task}{suffix}",
-            tuple(_relative(camera.image, unit.base) for camera in seen.cameras),
-            question.prompt(seen, asker.wording),
+            tuple(_relative(camera.image, unit.base) for camera in cameras),
+            question.prompt(seen.observation, asker.wording),
             answer,
         )
         yield _Made(sample, fault)
@@ -225,6 +224,7 @@ def _answer(question: Question, clip: Clip, asker: Asker) -> str:
     return question.write(question.truth(clip, asker.preset), asker.wording)
 
 
+@lru_cache(maxsize=64)  # an image of a clip is in several samples
 def _relative(path: Path, base: Path) -> str:
     folder, name = os.path.split(path)
     return f"{_relative_folder(folder, base)}/{name}"

@@ -5,13 +5,14 @@ zero after it has been put in the frame of another.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from impromptu.arrays import Bools, Floats, Ints
-from impromptu.geometry import SE3, are_unit, rotations
+from impromptu.arrays import Bools, Floats, Ints, assembled, floats
+from impromptu.geometry import SE2, SE3, are_unit, rotations, yaws_rad
 
 MAX_POSITION_M = 1e8
 """No map's origin is further away: the earth is 4e7 m around."""
@@ -40,6 +41,17 @@ class Poses:
     def se3(self) -> SE3:
         """Return one pose as ``world_SE3_body``."""
         return SE3(self.rotations, self.translations_m)
+
+    def se3s(self) -> list[SE3]:
+        """Return each of (n,) poses likewise; where ``valid`` is false it means nothing."""
+        turns = floats(self.rotations, None, 3, 3, name="SE3.rotation")
+        moves_m = floats(self.translations_m, None, 3, name="SE3.translation_m")
+        return list(map(partial(assembled, SE3), turns, moves_m))
+
+    def se2s(self) -> list[SE2]:
+        """Return each as ``world_SE2_body``, seen from above."""
+        moves_m = floats(self.translations_m[:, :2], None, 2, name="SE2.translation_m")
+        return list(map(partial(assembled, SE2), yaws_rad(self.rotations).tolist(), moves_m))
 
     def __matmul__(self, other: "Poses") -> "Poses":
         """Compose pose by pose: ``a_SE3_b @ b_SE3_c`` is ``a_SE3_c``."""

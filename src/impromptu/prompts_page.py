@@ -85,10 +85,9 @@ def _asked(question: Question, clip: Clip, wording: Wording) -> Iterator[tuple[s
     for _, seen in observe(question, clip, STRICT, ("FRONT",), ("FRONT",)):
         if isinstance(seen, Unanswerable):
             continue
-        here = replace(clip, observation=seen)
         try:
-            truth = question.truth and question.truth(here, STRICT)
+            truth = question.truth and question.truth(seen, STRICT)
         except Unanswerable:
             continue
         answer = question.write(truth, wording) if question.truth else ""
-        yield question.prompt(seen, wording), answer
+        yield question.prompt(seen.observation, wording), answer

@@ -1,10 +1,11 @@
 """Resample a log onto the 2 Hz grid of its clips: where the ego was, and how it moved."""
 
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 
-from impromptu.arrays import Bools, Floats, Ints
+from impromptu.arrays import Bools, Floats, Ints, assembled, floats
 from impromptu.clip import STEP_S, EgoStatus, Trajectory
 from impromptu.geometry import yaws_rad
 from impromptu.poses import Poses, PoseTrack
@@ -16,8 +17,8 @@ FUTURE_STEPS = 10
 STEP_NS = round(STEP_S * 1e9)
 LOGGED_LIMIT = 150.0
 """A logged speed (m/s), acceleration (m/s2) or steering angle (rad) beyond this is a fault."""
-PAST_T_S = STEP_S * np.arange(-PAST_STEPS, 1)
-FUTURE_T_S = STEP_S * np.arange(1, FUTURE_STEPS + 1)
+PAST_T_S = floats(STEP_S * np.arange(-PAST_STEPS, 1), None, name="PAST_T_S")
+FUTURE_T_S = floats(STEP_S * np.arange(1, FUTURE_STEPS + 1), None, name="FUTURE_T_S")
 # Two backward differences of the oldest shown point reach two steps further back.
 _GRID = np.arange(-PAST_STEPS - 2, FUTURE_STEPS + 1)
 _NOW = PAST_STEPS + 2
@@ -60,37 +61,44 @@ class Windows:
 
     def _part(self, anchor: int, first: int, last: int, t_s: Floats) -> Trajectory:
         part = slice(_NOW + first, _NOW + last + 1)
-        return Trajectory(t_s, self.xy_m[anchor, part], self.yaw_rad[anchor, part])
+        return assembled(Trajectory, t_s, self.xy_m[anchor, part], self.yaw_rad[anchor, part])
 
     def statuses(
-        self, anchor: int, motion: Floats | None = None, steering_rad: Floats | None = None
-    ) -> tuple[EgoStatus | None, ...]:
-        """Return a status for each point of ``past``: the logged one, else backward differences.
+        self, motion: Floats | None = None, steering_rad: Floats | None = None
+    ) -> list[tuple[EgoStatus | None, ...]]:
+        """Return by present a status for each point of ``past``.
+
+        It is the logged one, else backward differences; None where neither is known.
 
         Args:
-            anchor: Which present.
             motion: (n, 7, 4) logged velocity x, y and acceleration x, y at ``times_ns`` in ego
                 axes of each instant, NaN where nothing was logged; or None.
             steering_rad: (n, 7) logged steering wheel angle, likewise.
         """
-        logged = np.full((PAST_STEPS + 1, 5), np.nan)
+        told = np.concatenate([self.velocity_mps, self.acceleration_mps2], axis=-1)
+        told = told[:, _NOW - PAST_STEPS : _NOW + 1]
+        logged = np.zeros(told.shape[:2], bool)
         if motion is not None:
-            logged[:, :4] = motion[anchor]
-        if steering_rad is not None:
-            logged[:, 4] = steering_rad[anchor]
-        first = PAST_STEPS - int(self.past_steps[anchor])
-        return tuple(self._status(anchor, step, logged[step]) for step in range(first, len(logged)))
+            logged = ~np.isnan(motion).any(axis=-1)
+            told = np.where(logged[..., None], motion, told)
+        if steering_rad is None:
+            steering_rad = np.full(logged.shape, np.nan)
+        in_past = np.arange(-PAST_STEPS, 1) >= -self.past_steps[:, None]
+        known = in_past & ~np.isnan(told[..., :2]).any(axis=-1)
+        values = floats(told[known], None, 4, name="EgoStatus", holes=True)
+        changing = (~np.isnan(values[:, 2:]).any(axis=-1)).tolist()
+        steering = steering_rad[known].tolist()
+        made = map(_status, values, changing, steering, logged[known].tolist())
+        return [
+            tuple(next(made) if one else None for one in row[PAST_STEPS - steps :])
+            for row, steps in zip(known.tolist(), self.past_steps.tolist(), strict=True)
+        ]
 
-    def _status(self, anchor: int, step: int, logged: Floats) -> EgoStatus | None:
-        steering = None if np.isnan(logged[4]) else float(logged[4])
-        if not np.isnan(logged[:4]).any():
-            return EgoStatus(logged[:2], logged[2:4], steering)
-        velocity = self.velocity_mps[anchor, step + _NOW - PAST_STEPS]
-        acceleration = self.acceleration_mps2[anchor, step + _NOW - PAST_STEPS]
-        if np.isnan(velocity).any():
-            return None
-        known = None if np.isnan(acceleration).any() else acceleration
-        return EgoStatus(velocity, known, steering, logged=False)
+
+def _status(motion: Floats, changing: bool, steering_rad: float, logged: bool) -> EgoStatus:
+    acceleration_mps2 = motion[2:] if changing else None
+    steering = None if isnan(steering_rad) else steering_rad
+    return assembled(EgoStatus, motion[:2], acceleration_mps2, steering, logged)
 
 
 def windows(track: PoseTrack, anchors_ns: Ints, bodies: Ints | int = 0) -> Windows:
@@ -109,14 +117,17 @@ def windows(track: PoseTrack, anchors_ns: Ints, bodies: Ints | int = 0) -> Windo
     run = world.valid & track.unbroken(times_ns, anchors_ns[:, None], bodies)
     velocity = _backward(world.translations_m, run)
     acceleration = _backward(velocity, run & ~np.isnan(velocity[..., 0]))
+    # The present is the origin exactly, whatever rounding says.
+    is_now = _GRID == 0
+    xy_m = np.where(is_now[:, None], 0.0, ego.translations_m[..., :2])
+    yaw_rad = np.where(is_now, 0.0, yaws_rad(ego.rotations))
     return Windows(
         present=present,
         times_ns=times_ns[:, _NOW - PAST_STEPS : _NOW + 1],
         past_steps=np.minimum(run[:, :_NOW].sum(axis=1), PAST_STEPS),
         future_steps=run[:, _NOW + 1 :].sum(axis=1),
-        # The present is the origin exactly, whatever rounding says.
-        xy_m=np.where((_GRID == 0)[:, None], 0.0, ego.translations_m[..., :2]),
-        yaw_rad=np.where(_GRID == 0, 0.0, yaws_rad(ego.rotations)),
+        xy_m=floats(xy_m, None, None, 2, name="Trajectory.xy_m"),
+        yaw_rad=floats(yaw_rad, None, None, name="Trajectory.yaw_rad"),
         velocity_mps=_in_axes_of(world.rotations, velocity),
         acceleration_mps2=_in_axes_of(world.rotations, acceleration),
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import hypot
 
 import numpy as np
 
@@ -28,11 +27,12 @@ def inside_image(camera: Camera, points_m: Floats) -> Bools | None:
         return None
     ego_SE3_camera = camera.ego_SE3_camera
     seen_m = (points_m - ego_SE3_camera.translation_m) @ ego_SE3_camera.rotation
-    depth_m = seen_m[..., 2]
-    in_front = depth_m > _NEAR_M
     pixels = seen_m @ camera.intrinsics_px.T
-    pixels_px = pixels[..., :2] / np.where(in_front, pixels[..., 2], 1.0)[..., None]
-    inside: Bools = in_front & ((pixels_px >= 0) & (pixels_px < camera.size_px)).all(axis=-1)
+    # Homogeneous: a pixel's column is x / scale. Multiplied out, nothing is divided by zero.
+    x, y, scale = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    width_px, height_px = camera.size_px
+    inside: Bools = (seen_m[..., 2] > _NEAR_M) & (x >= 0) & (y >= 0)
+    inside &= (x < width_px * scale) & (y < height_px * scale)
     return inside
 
 
@@ -81,14 +81,13 @@ def _shown(camera: Camera, agents: Sequence[Agent]) -> Bools:
     center_in = inside_image(camera, centers_m(agents))
     corners_in = inside_image(camera, corners_m(agents))
     if center_in is None or corners_in is None:
-        return _about_ahead(agents)
+        return _about_ahead(centers_m(agents))
     shown: Bools = center_in | (corners_in.sum(axis=-1) >= 4)
     return shown
 
 
-def _about_ahead(agents: Sequence[Agent]) -> Bools:
-    x, y, _ = centers_m(agents).T
-    ahead: Bools = np.abs(np.arctan2(y, x)) <= FRONT_HALF_ANGLE_RAD
+def _about_ahead(points_m: Floats) -> Bools:
+    ahead: Bools = np.abs(np.arctan2(points_m[:, 1], points_m[:, 0])) <= FRONT_HALF_ANGLE_RAD
     return ahead
 
 
@@ -101,22 +100,23 @@ def moving(clip: Clip) -> list[Agent]:
     """
     camera = clip.observation.cameras[0]
     reach_m = MOVING_FRONT_M if camera.view.startswith("FRONT") else MOVING_OTHER_M
-    movers = _movers(clip.observation.agents)
-    known = [agent for agent, distance_m in movers if distance_m <= reach_m]
-    if not known:
+    movers, places_m, distances_m = _movers(clip.observation.agents)
+    near = distances_m <= reach_m
+    if not near.any():
         return []
-    inside = inside_image(camera, centers_m(known))
+    inside = inside_image(camera, places_m)
     if inside is None:
-        is_front = camera.view == "FRONT"
-        inside = _about_ahead(known) if is_front else np.zeros(len(known), dtype=np.bool_)
-    return [agent for agent, is_inside in zip(known, inside, strict=True) if is_inside]
+        inside = _about_ahead(places_m) if camera.view == "FRONT" else np.zeros_like(near)
+    return [movers[row] for row in np.flatnonzero(near & inside).tolist()]
 
 
 @lru_cache(maxsize=1)  # each view of a clip asks for the same
-def _movers(agents: tuple[Agent, ...]) -> list[tuple[Agent, float]]:
-    """Return the agents that q2 may be about in some view, and how far away each is."""
-    return [
-        (agent, hypot(*agent.center_m[:2]))
+def _movers(agents: tuple[Agent, ...]) -> tuple[list[Agent], Floats, Floats]:
+    """Return the agents that q2 may be about in some view, their centres and how far they are."""
+    movers = [
+        agent
         for agent in agents
         if agent.kind != "object" and agent.observed and agent.velocity_mps is not None
     ]
+    places_m = centers_m(movers)
+    return movers, places_m, np.hypot(places_m[:, 0], places_m[:, 1])

@@ -7,7 +7,7 @@ template ``q7.prompt`` here.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,13 @@ class Wording:
 
     def render(self, name: str, **slots: str) -> str:
         """Fill the slots of one template."""
-        return SLOT.sub(lambda match: slots[match[1]], self.templates[name])
+        return _format(self.templates[name]) % slots
+
+
+@lru_cache(maxsize=256)
+def _format(template: str) -> str:
+    """Return a template as Python's own format, which is filled in no time."""
+    return SLOT.sub(r"%(\1)s", template.replace("%", "%%"))
 
 
 def load_wording(path: Path | None, preset: Preset) -> Wording:

@@ -25,7 +25,7 @@ def _question(task: str) -> Question:
 
 def _observe(task: str, clip: Clip) -> dict[str, Observation | str]:
     cuts = observe(_question(task), clip, STRICT, SURROUND, FORWARD)
-    return {s: str(o) if isinstance(o, Unanswerable) else o for s, o in cuts}
+    return {s: str(c) if isinstance(c, Unanswerable) else c.observation for s, c in cuts}
 
 
 def _views(observation: Observation | str) -> tuple[str, ...]:

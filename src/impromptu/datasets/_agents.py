@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from impromptu.arrays import Bools, Floats, Ints
+from impromptu.arrays import Bools, Floats, Ints, assembled, floats
 from impromptu.clip import Agent, Trajectory
 from impromptu.datasets._boxes import Boxes
 from impromptu.geometry import yaws_rad
@@ -28,6 +29,7 @@ class Surroundings:
         starts: (presents + 1,) where each present's rows begin.
         centers_m, yaw_rad, velocity_mps: (n, 3), (n,), (n, 2) in the present ego frame; velocity
             is NaN at a first appearance.
+        sizes_m: (n, 3) length, width, height.
         future_xy_m, future_yaw_rad: (n, 10, 2), (n, 10) in the present ego frame.
         future_steps: (n,) future points known without a gap.
     """
@@ -38,13 +40,29 @@ class Surroundings:
     centers_m: Floats
     yaw_rad: Floats
     velocity_mps: Floats
+    sizes_m: Floats
     future_xy_m: Floats
     future_yaw_rad: Floats
     future_steps: Ints
 
     def agents(self, anchor: int) -> tuple[Agent, ...]:
         """Return the agents around one present, nearest first."""
-        return tuple(self._agent(row) for row in self._rows(anchor))
+        part = slice(int(self.starts[anchor]), int(self.starts[anchor + 1]))
+        velocities = self.velocity_mps[part]
+        is_new = np.isnan(velocities[:, 0]).tolist()
+        return tuple(
+            map(
+                partial(assembled, Agent),
+                self.boxes.ids[part],
+                self.boxes.categories[part],
+                self.boxes.kinds[part],
+                self.centers_m[part],
+                self.sizes_m[part],
+                self.yaw_rad[part].tolist(),
+                [None if new else one for one, new in zip(velocities, is_new, strict=True)],
+                self.boxes.observed[part].tolist(),
+            )
+        )
 
     def futures(self, anchor: int) -> Mapping[str, Trajectory]:
         """Return the known futures of the agents around one present."""
@@ -54,25 +72,11 @@ class Surroundings:
     def future(self, row: int) -> Trajectory:
         """Return where one agent will be."""
         steps = int(self.future_steps[row])
-        return Trajectory(
-            FUTURE_T_S[:steps], self.future_xy_m[row, :steps], self.future_yaw_rad[row, :steps]
-        )
+        xy_m, yaw_rad = self.future_xy_m[row, :steps], self.future_yaw_rad[row, :steps]
+        return assembled(Trajectory, FUTURE_T_S[:steps], xy_m, yaw_rad)
 
     def _rows(self, anchor: int) -> range:
         return range(int(self.starts[anchor]), int(self.starts[anchor + 1]))
-
-    def _agent(self, row: int) -> Agent:
-        velocity = self.velocity_mps[row]
-        return Agent(
-            id=self.boxes.ids[row],
-            category=self.boxes.categories[row],
-            kind=self.boxes.kinds[row],
-            center_m=self.centers_m[row],
-            size_m=self.boxes.sizes_m[row],
-            yaw_rad=float(self.yaw_rad[row]),
-            velocity_mps=None if np.isnan(velocity[0]) else velocity,
-            observed=bool(self.boxes.observed[row]),
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,15 +125,18 @@ def surroundings(
     near = _near(now, anchor)
     anchor, row, now, base = anchor[near], row[near], now[near], present[anchor[near]]
     ahead, steps = _futures(track, row, anchors_ns[anchor], base)
+    moved_mps = (np.swapaxes(base.rotations, -1, -2) @ velocity[row][..., None])[:, :2, 0]
+    boxes = boxes.rows(row)
     return Surroundings(
-        boxes=boxes.rows(row),
+        boxes=boxes,
         annotated=seen_ns != NEVER_NS,
         starts=np.searchsorted(anchor, np.arange(len(anchors_ns) + 1)),
-        centers_m=now.translations_m,
+        centers_m=floats(now.translations_m, None, 3, name="Agent.center_m"),
         yaw_rad=yaws_rad(now.rotations),
-        velocity_mps=(np.swapaxes(base.rotations, -1, -2) @ velocity[row][..., None])[:, :2, 0],
-        future_xy_m=ahead.translations_m[..., :2],
-        future_yaw_rad=yaws_rad(ahead.rotations),
+        velocity_mps=floats(moved_mps, None, 2, name="Agent.velocity_mps", holes=True),
+        sizes_m=floats(boxes.sizes_m, None, 3, name="Agent.size_m"),
+        future_xy_m=floats(ahead.translations_m[..., :2], None, None, 2, name="Trajectory.xy_m"),
+        future_yaw_rad=floats(yaws_rad(ahead.rotations), None, None, name="Trajectory.yaw_rad"),
         future_steps=steps,
     )
 

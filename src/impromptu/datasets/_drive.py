@@ -4,10 +4,10 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from impromptu.arrays import Bools, Floats, Ints
-from impromptu.clip import Camera, Clip, Observation
+from impromptu.clip import Camera, Clip, EgoStatus, Observation
 from impromptu.datasets import Dropped, Log, LogError
 from impromptu.datasets._agents import Surroundings
-from impromptu.geometry import SE2, yaws_rad
+from impromptu.geometry import SE2
 from impromptu.poses import Poses, PoseTrack, pose_track
 from impromptu.sampling import Windows
 
@@ -39,6 +39,14 @@ class Drive:
     commands: Sequence[str | None] = ()
     ego_SE2_planning: SE2 | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    _statuses: Sequence[tuple[EgoStatus | None, ...]] = field(init=False, repr=False)
+    _world_SE2_ego: Sequence[SE2] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Tell the ego's status and place of all presents at once."""
+        statuses = self.ego.statuses(self.motion, self.steering_rad)
+        object.__setattr__(self, "_statuses", statuses)
+        object.__setattr__(self, "_world_SE2_ego", self.ego.present.se2s())
 
     def clip(self, index: int, name: str) -> Clip:
         """Return the clip of one present under its full name."""
@@ -52,7 +60,7 @@ class Drive:
             observation=Observation(
                 cameras=self.cameras[index],
                 past=self.ego.past(index),
-                statuses=self.ego.statuses(index, self.motion, self.steering_rad),
+                statuses=self._statuses[index],
                 agents=around.agents(index) if around else (),
                 command=self.commands[index] if self.commands else None,
                 annotated=around is not None and bool(around.annotated[index]),
@@ -60,13 +68,9 @@ class Drive:
             ),
             future=self.ego.future(index),
             agent_futures=around.futures(index) if around else {},
-            world_SE2_ego=self._world_SE2_ego(index),
+            world_SE2_ego=self._world_SE2_ego[index],
             tags=self.tags,
         )
-
-    def _world_SE2_ego(self, index: int) -> SE2:
-        present = self.ego.present[index]
-        return SE2(float(yaws_rad(present.rotations)), present.translations_m[:2])
 
     def clips(
         self,

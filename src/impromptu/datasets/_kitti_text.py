@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,15 +49,23 @@ def check_columns(path: Path, rows: Sequence[Sequence[str]], columns: int) -> No
 
 def numbers(path: Path, row: int, fields: Sequence[str], first_column: int = 1) -> list[float]:
     """Return fields of one line (rows and columns counted from 1) as finite numbers."""
-    found = []
-    for column, text in enumerate(fields, start=first_column):
-        try:
-            found.append(float(text))
-        except ValueError:
-            found.append(math.nan)
-        if not math.isfinite(found[-1]):
-            raise LogError(f"{path}:{row}: column {column} is {text!r}; expected a finite number")
-    return found
+    with suppress(ValueError):
+        found = list(map(float, fields))
+        if all(map(math.isfinite, found)):
+            return found
+    wrong = (at for at, text in enumerate(fields, first_column) if not _is_finite(text))
+    column = next(wrong)
+    raise LogError(
+        f"{path}:{row}: column {column} is {fields[column - first_column]!r}; expected a finite "
+        "number"
+    )
+
+
+def _is_finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def read_calibration(path: Path) -> Calibration | None:

@@ -59,23 +59,16 @@ def _values(
         stamps, values = np.empty(len(messages), np.int64), []
         for number, message in enumerate(messages, start=1):
             stamps[number - 1] = 1000 * int(message["utime"])
-            values.append([_plausible(float(value)) for value in pick(message)])
-        order = np.argsort(stamps, kind="stable")
-        table = np.array(values)[order] if values else None
+            values.append(list(map(float, pick(message))))
+        table, order = np.array(values), np.argsort(stamps, kind="stable")
+        if (wrong := np.argwhere(~(np.abs(table) <= LOGGED_LIMIT))).size:
+            number = wrong[0, 0] + 1
+            raise ValueError(
+                f"{table[tuple(wrong[0])]} is beyond {LOGGED_LIMIT:g} m/s, m/s2 or rad"
+            )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise LogError(
             f"{path}: message {number}: {error}; expected a list of objects with utime (us) and "
             f"{fields}: unpack the CAN bus expansion again, or take this file away"
         ) from error
-    return None if table is None else Signal(stamps[order], table, MAX_AGE_NS).at(times_ns)
-
-
-def _plausible(value: float) -> float:
-    """Return a number that may have been measured.
-
-    Raises:
-        ValueError: It is not finite or beyond any car's.
-    """
-    if not abs(value) <= LOGGED_LIMIT:
-        raise ValueError(f"{value} is beyond {LOGGED_LIMIT:g} m/s, m/s2 or rad")
-    return value
+    return Signal(stamps[order], table[order], MAX_AGE_NS).at(times_ns) if values else None

@@ -230,11 +230,12 @@ def _rows(path: Path, reader: Callable[[Row], Values | None]) -> Iterator[Values
 
 
 def _texts(row: Row, *fields: str) -> tuple[str, ...]:
-    for field in fields:
-        if not isinstance(row[field], str):
-            raise TypeError(f"{field} is {row[field]!r:.40}; expected a text")
-        row[field].encode()  # half a character of two, which JSON can hold, is no text
-    return tuple(row[field] for field in fields)
+    texts = tuple([row[field] for field in fields])
+    for field, text in zip(fields, texts, strict=True):
+        if not isinstance(text, str):
+            raise TypeError(f"{field} is {text!r:.40}; expected a text")
+    "".join(texts).encode()  # half a character of two, which JSON can hold, is no text
+    return texts
 
 
 def _whole(value: object) -> int:

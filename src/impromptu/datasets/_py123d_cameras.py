@@ -16,7 +16,7 @@ from pyarrow import types
 from impromptu.arrays import Floats, Ints
 from impromptu.clip import Camera, PackedImage
 from impromptu.datasets import Log, LogError
-from impromptu.datasets._images import extracted
+from impromptu.datasets._images import extracted, extracted_name
 from impromptu.datasets._py123d_arrow import ADVICE, POSE, STAMP, File, open_file, read_file
 from impromptu.datasets._waymo_segment import pinhole
 from impromptu.poses import Poses, PoseTrack
@@ -202,7 +202,7 @@ def _images(
         else:
             content = value.as_buffer()
             ending = ending or (".png" if content[:4].to_pybytes() == b"\x89PNG" else ".jpg")
-            path = extracted(log, lens.view, int(stamps_ns[row]), ending)
+            path = extracted(log, lens.view) / extracted_name(int(stamps_ns[row]), ending)
             found.append((path, PackedImage(content.size, partial(lens.file.content, "data", row))))
     return found
 

@@ -15,10 +15,11 @@ from impromptu.arrays import Ints
 from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
-from impromptu.datasets._argoverse2_cameras import Calibration, read_calibration
+from impromptu.datasets._argoverse2_cameras import read_calibration
 from impromptu.datasets._boxes import Boxes, distinct
 from impromptu.datasets._drive import Drive, ego_track
 from impromptu.datasets._feather import ADVICE, POSE, numbers, read_columns
+from impromptu.datasets._images import NO_LENS, images_of
 from impromptu.datasets._stamps import latest, nearest
 from impromptu.poses import Poses, PoseTrack, poses
 from impromptu.sampling import STEP_NS, windows
@@ -222,21 +223,17 @@ def _cameras(
         stamps_ns = images[name] if len(images[name]) else presents_ns
         taken_ns = latest(stamps_ns, presents_ns, IMAGE_AGE_NS)
         lens, folder = calibration.get(name), log / "sensors" / "cameras" / name
-        now_SE3_camera = track.at(taken_ns).seen_from(present)
+        taken = np.flatnonzero(taken_ns != NEVER_NS)
+        placed = track.at(taken_ns[taken]).seen_from(present[taken])
+        size_px, matrix = None, NO_LENS
         if lens is not None:
-            now_SE3_camera @= lens.ego_SE3_camera
-        for index in np.flatnonzero(taken_ns != NEVER_NS).tolist():
-            image = folder / f"{taken_ns[index]}.jpg"
-            found[index].append(_camera(view, image, now_SE3_camera[index], lens))
+            size_px, matrix = lens.size_px, lens.intrinsics_px
+            placed @= lens.ego_SE3_camera
+        paths = [folder / f"{stamp_ns}.jpg" for stamp_ns in taken_ns[taken].tolist()]
+        cameras = images_of(view, paths, size_px, matrix, placed)
+        for index, camera in zip(taken.tolist(), cameras, strict=True):
+            found[index].append(camera)
     return [tuple(cameras) for cameras in found]
-
-
-def _camera(view: str, image: Path, now_SE3_camera: Poses, lens: Calibration | None) -> Camera:
-    if lens is None:
-        return Camera(view, image)
-    if not now_SE3_camera.valid:
-        return Camera(view, image, lens.size_px)
-    return Camera(view, image, lens.size_px, lens.intrinsics_px, now_SE3_camera.se3())
 
 
 DATASET = Dataset(

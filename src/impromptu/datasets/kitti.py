@@ -223,7 +223,8 @@ def _cameras(
     """Return the one image of each row; its folder is named like the sequence's other files."""
     folder = sequence.with_suffix("")
     # Sequences differ in size, rows do not.
-    view, size_px = "FRONT", first_size_px(sorted(folder.glob("*.png")))
+    names = sorted(path.name for path in folder.glob("*.png"))
+    view, size_px = "FRONT", first_size_px(folder / name for name in names)
     images = [folder / f"{row:06d}.png" for row in rows]
     if calibration is None:
         return [(Camera(view, image, size_px),) for image in images]

@@ -17,7 +17,7 @@ from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
 from impromptu.datasets._boxes import Boxes
 from impromptu.datasets._drive import Drive
-from impromptu.datasets._images import first_size_px
+from impromptu.datasets._images import first_size_px, images_of
 from impromptu.datasets._plain_pickle import read_pickle
 from impromptu.datasets._records import Records, in_time_order, listed
 from impromptu.datasets._upright import rigid, upright_boxes
@@ -186,10 +186,10 @@ def _cameras(log: Log, frames: Records, ego_SE3_lidar: Poses) -> list[tuple[Came
             records.column("sensor2lidar_translation", 3),
         )
         matrices, size_px = records.column("cam_intrinsic", 3, 3), first_size_px(images)
-        for at, (row, image) in enumerate(zip(rows, images, strict=True)):
-            known = placed.valid[at] and np.isfinite(matrices[at]).all()
-            calibration = (matrices[at], placed[at].se3()) if known else (None, None)
-            found[row].append(Camera(view, image, size_px, *calibration))
+        for row, camera in zip(
+            rows, images_of(view, images, size_px, matrices, placed), strict=True
+        ):
+            found[row].append(camera)
     return [tuple(cameras) for cameras in found]
 
 

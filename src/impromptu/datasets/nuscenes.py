@@ -185,21 +185,22 @@ def _cameras(
         LogError: A keyframe has two images of one camera.
     """
     images = [capture for capture in captures if capture["channel"] in _CHANNELS]
-    images.sort(key=lambda image: list(_CHANNELS).index(image["channel"]))
+    place = {channel: place for place, channel in enumerate(_CHANNELS)}
+    images.sort(key=lambda image: place[image["channel"]])
     then = poses(_numbers(images, tables.EGO_POSE))
     now_SE3_then = then.seen_from(present[[order[image["sample"]] for image in images]])
     placed = now_SE3_then @ poses(_numbers(images, tables.CALIBRATION))
     matrices = {text: _matrix(text) for text in {image["intrinsics"] for image in images}}
     found: list[dict[str, Camera]] = [{} for _ in order]
-    for row, image in enumerate(images):
-        matrix = matrices[image["intrinsics"]] if placed.valid[row] else None
+    for image, pose, valid in zip(images, placed.se3s(), placed.valid.tolist(), strict=True):
+        matrix = matrices[image["intrinsics"]] if valid else None
         size_px = image["width"], image["height"]
         camera = Camera(
             view=_CHANNELS[image["channel"]],
             image=root / image["file"],
             size_px=size_px if min(size_px) > 0 else None,
             intrinsics_px=matrix,
-            ego_SE3_camera=None if matrix is None else placed[row].se3(),
+            ego_SE3_camera=None if matrix is None else pose,
         )
         if found[order[image["sample"]]].setdefault(camera.view, camera) is not camera:
             raise LogError(

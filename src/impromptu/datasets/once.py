@@ -18,11 +18,10 @@ from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
 from impromptu.datasets._drive import Drive
-from impromptu.datasets._images import first_size_px
+from impromptu.datasets._images import first_size_px, images_of
 from impromptu.datasets._records import Records, in_time_order, listed
 from impromptu.datasets._upright import rigid, upright_boxes
 from impromptu.files import read_json
-from impromptu.geometry import SE3
 from impromptu.poses import Poses, pose_track, poses
 from impromptu.sampling import windows
 
@@ -180,16 +179,17 @@ def _cameras(
 ) -> list[tuple[Camera, ...]]:
     """Return the images of each frame, by the views that the calibrations tell."""
     found: list[list[Camera]] = [[] for _ in names]
-    for view, (name, matrix, pose) in _views(folder, calibrations).items():
+    always = np.zeros(len(names), np.int64)
+    for view, (name, matrix, mounted) in _views(folder, calibrations).items():
         images = [folder / name / f"{frame_id}.jpg" for frame_id in names]
-        size_px = first_size_px(images)
-        for cameras, image in zip(found, images, strict=True):
-            cameras.append(Camera(view, image, size_px, matrix, pose))
+        placed = images_of(view, images, first_size_px(images), matrix, mounted[always])
+        for cameras, camera in zip(found, placed, strict=True):
+            cameras.append(camera)
     return [tuple(cameras) for cameras in found]
 
 
-def _views(folder: Path, calibrations: Mapping[str, Any]) -> dict[str, tuple[str, Floats, SE3]]:
-    """Return name, pinhole matrix and ``ego_SE3_camera`` of the camera of each view, in order.
+def _views(folder: Path, calibrations: Mapping[str, Any]) -> dict[str, tuple[str, Floats, Poses]]:
+    """Return name, pinhole matrix and (1,) ``ego_SE3_camera`` of the camera of each view, in order.
 
     Of two that look into one eighth of the horizon the one that sees more of it is taken.
 
@@ -212,8 +212,7 @@ def _views(folder: Path, calibrations: Mapping[str, Any]) -> dict[str, tuple[str
     if 0 not in chosen:
         raise LogError(f"{place}: expected a camera that looks ahead, along the lidar's -y axis")
     return {
-        VIEWS[view]: (order[at], matrices[at], placed[at].se3())
-        for view, at in sorted(chosen.items())
+        VIEWS[view]: (order[at], matrices[at], placed[[at]]) for view, at in sorted(chosen.items())
     }
 
 

@@ -20,7 +20,7 @@ from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets._agents import NEVER_NS, Surroundings, surroundings
 from impromptu.datasets._boxes import Boxes, numbered
 from impromptu.datasets._drive import Drive
-from impromptu.datasets._images import extracted
+from impromptu.datasets._images import NO_LENS, extracted, extracted_name, images_of
 from impromptu.datasets._stamps import nearest
 from impromptu.datasets._waymo_record import read_record
 from impromptu.datasets._waymo_segment import FARTHEST_M, Calibration, Image, Labels, Segment
@@ -121,10 +121,7 @@ def _clips(log: Log, segment: Segment, track: PoseTrack) -> Iterator[Clip | Drop
         log=log,
         presents_ns=presents_ns,
         ego=ego,
-        cameras=[
-            _cameras(log, stamp, images[row], segment.calibrations, ego.present[row])
-            for row, stamp in enumerate(presents_ns.tolist())
-        ],
+        cameras=_cameras(log, presents_ns, images, segment.calibrations, ego.present),
         around=_around(boxes, segment.labels, presents_ns, ego.present),
         tags=segment.tags,
     )
@@ -182,33 +179,41 @@ def _around(boxes: Boxes, labels: Labels, presents_ns: Ints, present: Poses) -> 
 
 def _cameras(
     log: Log,
-    stamp_ns: int,
-    images: Mapping[int, Image],
+    presents_ns: Ints,
+    images: Sequence[Mapping[int, Image]],
     calibrations: Mapping[int, Calibration],
     present: Poses,
-) -> tuple[Camera, ...]:
-    """Return the images of a present in the order of ``CAMERAS``, those not there included.
+) -> list[tuple[Camera, ...]]:
+    """Return the images of each present in the order of ``CAMERAS``, those not there included.
 
     What can be told without images still can be, in a copy without them.
     """
-    return tuple(
-        _camera(view, extracted(log, view, stamp_ns), images.get(c), calibrations.get(c), present)
-        for c, view in CAMERAS.items()
-    )
+    names = [extracted_name(stamp_ns) for stamp_ns in presents_ns.tolist()]
+    by_camera = []
+    for number, view in CAMERAS.items():
+        found, lens = [row.get(number) for row in images], calibrations.get(number)
+        folder, size_px, matrix = extracted(log, view), None, NO_LENS
+        placed = _then(found, present).seen_from(present)
+        if lens is not None:
+            size_px, matrix = lens.size_px, lens.intrinsics_px
+            placed @= lens.ego_SE3_camera
+        paths, packed = (
+            [folder / name for name in names],
+            [one.packed if one else None for one in found],
+        )
+        by_camera.append(images_of(view, paths, size_px, matrix, placed, packed))
+    return list(zip(*by_camera, strict=True))
 
 
-def _camera(
-    view: str, path: Path, image: Image | None, calibration: Calibration | None, present: Poses
-) -> Camera:
-    packed = image.packed if image else None
-    if calibration is None:
-        return Camera(view, path, packed=packed)
-    then = image.world_SE3_ego if image and image.world_SE3_ego.valid else present
-    now_SE3_camera = then.seen_from(present) @ calibration.ego_SE3_camera
-    if not now_SE3_camera.valid:
-        return Camera(view, path, calibration.size_px, packed=packed)
-    pose = now_SE3_camera.se3()
-    return Camera(view, path, calibration.size_px, calibration.intrinsics_px, pose, packed)
+def _then(images: Sequence[Image | None], present: Poses) -> Poses:
+    """Return where the ego was at each exposure; where that is not logged, where it is now."""
+    then = Poses(present.rotations.copy(), present.translations_m.copy(), present.valid.copy())
+    for row, image in enumerate(images):
+        if image and image.world_SE3_ego.valid:
+            then.rotations[row] = image.world_SE3_ego.rotations
+            then.translations_m[row] = image.world_SE3_ego.translations_m
+            then.valid[row] = True
+    return then
 
 
 DATASET = Dataset(

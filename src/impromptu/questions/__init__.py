@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from impromptu.clip import Camera, Clip, Observation, Trajectory, Unanswerable, covers_s
@@ -74,8 +75,8 @@ def observe(
     preset: Preset,
     surround: Sequence[str],
     forward: Sequence[str],
-) -> Iterator[tuple[str, Observation | Unanswerable]]:
-    """Yield what a question shows of a clip: once, or once for each view.
+) -> Iterator[tuple[str, Clip | Unanswerable]]:
+    """Yield a clip as a question shows it: once, or once for each view.
 
     Args:
         question: What is asked.
@@ -85,29 +86,38 @@ def observe(
         forward: The views of its trajectory prompts; the first is the front view.
 
     Yields:
-        A suffix for the sample's id (empty, or ``/<view>``), and the observation or the reason
-        why there is none.
+        A suffix for the sample's id (empty, or ``/<view>``), and the clip with the observation
+        that is shown, or the reason why there is none.
     """
-    for suffix, views in _asked_views(question, surround, forward):
+    for suffix, views in _asked_views(question.views, tuple(surround), tuple(forward)):
         try:
             _require_length(question, clip)
-            cameras = _cameras(clip.observation, views)
-            here = replace(clip, observation=replace(clip.observation, cameras=cameras))
-            shown = preset.show(here, question.task)
-            if shown is not here.observation:
-                here = replace(clip, observation=shown)
-            yield suffix, question.narrow(here, preset)
+            here = _seen_from(clip, views)
+            here = _observing(here, preset.show(here, question.task))
+            yield suffix, _observing(here, question.narrow(here, preset))
         except Unanswerable as reason:
             yield suffix, reason
 
 
+@cache
 def _asked_views(
-    question: Question, surround: Sequence[str], forward: Sequence[str]
-) -> list[tuple[str, Sequence[str]]]:
-    if question.views == "each":
-        return [(f"/{_snake_case(view)}", [view]) for view in surround]
-    shown = {"front": forward[:1], "forward": forward, "surround": surround}
-    return [("", shown[question.views])]
+    views: str, surround: tuple[str, ...], forward: tuple[str, ...]
+) -> list[tuple[str, tuple[str, ...]]]:
+    if views == "each":
+        return [(f"/{_snake_case(view)}", (view,)) for view in surround]
+    return [("", {"front": forward[:1], "forward": forward, "surround": surround}[views])]
+
+
+@lru_cache(maxsize=16)  # of one clip, several questions show the same views
+def _seen_from(clip: Clip, views: tuple[str, ...]) -> Clip:
+    observation, cameras = clip.observation, _cameras(clip.observation, views)
+    if cameras == observation.cameras:
+        return clip
+    return _observing(clip, replace(observation, cameras=cameras))
+
+
+def _observing(clip: Clip, observation: Observation) -> Clip:
+    return clip if observation is clip.observation else replace(clip, observation=observation)
 
 
 def _cameras(observation: Observation, views: Sequence[str]) -> tuple[Camera, ...]:

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from math import hypot
 from typing import get_args
-
-import numpy as np
 
 from impromptu.clip import Camera, MetaAction, Observation, PathWord, SpeedWord, Unanswerable
 from impromptu.questions import AnswerError
@@ -49,7 +48,7 @@ def speed(observation: Observation) -> str:
     """
     if observation.status is None:
         raise Unanswerable("speed_unknown")
-    return str(whole(float(np.linalg.norm(observation.status.velocity_mps))))
+    return str(whole(hypot(*observation.status.velocity_mps.tolist())))
 
 
 def command(observation: Observation, wording: Wording, task: str) -> str:

@@ -33,7 +33,8 @@ def history(observation: Observation, wording: Wording, task: str, number: Numbe
     """
     past = observation.past
     entries = []
-    for t_s, (x, y), status in zip(past.t_s, past.xy_m, observation.statuses, strict=True):
+    rows = zip(past.t_s.tolist(), past.xy_m.tolist(), observation.statuses, strict=True)
+    for t_s, (x, y), status in rows:
         # The published formats write the present as [0.0, 0.0], whatever the other decimals.
         at = f"{number(x)}, {number(y)}" if t_s else "0.0, 0.0"
         entries += [f"(t-{abs(t_s):.1f}s) [{at}]", *_status(status, wording, task, number)]
@@ -45,9 +46,9 @@ def _status(status: EgoStatus | None, wording: Wording, task: str, number: Numbe
         return []
     parts = []
     if status.acceleration_mps2 is not None:
-        x, y = map(number, status.acceleration_mps2)
+        x, y = map(number, status.acceleration_mps2.tolist())
         parts.append(wording.render(f"{task}.acceleration", x=x, y=y))
-    x, y = map(number, status.velocity_mps)
+    x, y = map(number, status.velocity_mps.tolist())
     parts.append(wording.render(f"{task}.velocity", x=x, y=y))
     if task == "planning" and status.steering_rad is not None:
         steering = number(status.steering_rad)
@@ -62,7 +63,7 @@ def history_s(observation: Observation) -> str:
 
 def write(trajectory: Trajectory, wording: Wording, task: str, number: Number) -> str:
     """Write waypoints as ``[x, y], [x, y]`` in the task's answer sentence, in tags."""
-    points = ", ".join(f"[{number(x)}, {number(y)}]" for x, y in trajectory.xy_m)
+    points = ", ".join(f"[{number(x)}, {number(y)}]" for x, y in trajectory.xy_m.tolist())
     return tagged(TAG, wording.render(f"{task}.answer", waypoints=points))
 
 

@@ -3,8 +3,7 @@
 import re
 from dataclasses import replace
 from functools import lru_cache
-
-import numpy as np
+from math import hypot
 
 from impromptu.clip import Agent, Clip, MetaAction, Observation, Unanswerable
 from impromptu.preset import Preset
@@ -33,8 +32,8 @@ def prompt(observation: Observation, wording: Wording) -> str:
 
 
 def _line(number: int, agent: Agent) -> str:
-    x, y, _ = agent.center_m
-    speed = whole(float(np.linalg.norm(np.zeros(2) if (v := agent.velocity_mps) is None else v)))
+    x, y, _ = agent.center_m.tolist()
+    speed = 0 if (v := agent.velocity_mps) is None else whole(hypot(*v.tolist()))
     return (
         f"Object {number}: {agent.category}, "
         f"{whole(abs(x))} meters {'ahead' if x >= 0 else 'behind'}, "

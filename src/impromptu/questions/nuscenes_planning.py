@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from impromptu.clip import STEP_S, Clip, Observation, Trajectory, Unanswerable
-from impromptu.geometry import SE2, wrap_rad
+from impromptu.geometry import SE2, turned, wrap_rad
 from impromptu.preset import Preset
 from impromptu.questions import Question, _waypoints
 from impromptu.questions._text import shortest
@@ -63,10 +63,9 @@ def _tracked(ego: Trajectory, ego_SE2_planning: SE2 | None) -> Trajectory:
         raise Unanswerable("no_planning_frame")
     if ego.yaw_rad is None:
         raise Unanswerable("heading_unknown")
-    cos, sin = np.cos(ego.yaw_rad), np.sin(ego.yaw_rad)
-    x, y = ego_SE2_planning.translation_m
-    in_ego_m = ego.xy_m + np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
-    xy_m = ego_SE2_planning.inverse().transform(in_ego_m)
+    mounted_m = ego_SE2_planning.translation_m
+    xy_m = ego.xy_m + turned(mounted_m, ego.yaw_rad) - mounted_m
+    xy_m = turned(xy_m, np.asarray(-ego_SE2_planning.yaw_rad))
     xy_m[ego.t_s == 0] = 0.0  # rounding must not move the present off its own origin
     return Trajectory(ego.t_s, xy_m, wrap_rad(ego.yaw_rad))
 

@@ -42,7 +42,7 @@ def truth(clip: Clip, preset: Preset) -> tuple[Sighting, ...]:
 
 
 def _sighting(agent: Agent) -> Sighting:
-    x, y, _ = agent.center_m
+    x, y, _ = agent.center_m.tolist()
     left_m = float(whole(y))
     return Sighting(
         agent.category.replace("_", " "),
