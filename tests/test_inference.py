@@ -1,5 +1,6 @@
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impromptu.conversation import Sample
-from impromptu.engines import Answerer, Completion, Decoding, Engine, Settings
+from impromptu.engines import (
+    Answerer,
+    Completion,
+    Decoding,
+    Engine,
+    Settings,
+    in_batches,
+)
 from impromptu.inference import infer
 
 SAMPLES = [Sample(f"log/{i}/q4", (), f"Question {i}?", f"truth {i}") for i in range(7)]
@@ -23,11 +31,11 @@ class Counting:
     def __init__(self, die_at: str = "", fail_at: str = "") -> None:
         self.die_at, self.fail_at = die_at, fail_at
         self.opened, self.batches = 0, list[list[str]]()
-        self.engine = Engine(self.open)
+        self.engine = Engine(self.open, whole_batches=True)
 
     def open(self, settings: Settings) -> Answerer:
         self.opened += 1
-        return self.answer
+        return in_batches(self.answer, settings.batch_size)
 
     def answer(self, samples: Sequence[Sample]) -> list[Completion]:
         self.batches.append([sample.id for sample in samples])
@@ -48,9 +56,8 @@ def _infer(
     asked: Settings | None = None,
     batch: int = 2,
 ) -> dict[str, str]:
-    return dict(
-        infer(samples, "counting", counting.engine, asked or Settings(), out, batch).problems
-    )
+    asked = replace(asked or Settings(), batch_size=batch)
+    return dict(infer(samples, "counting", counting.engine, asked, out).problems)
 
 
 def _rows(out: Path) -> list[dict[str, str]]:
@@ -59,7 +66,7 @@ def _rows(out: Path) -> list[dict[str, str]]:
 
 def test_lines_hold_id_prediction_label_and_reason(tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder" / "p.jsonl"
-    outcome = infer(SAMPLES[:1], "counting", Counting().engine, Settings(), out, 2)
+    outcome = infer(SAMPLES[:1], "counting", Counting().engine, Settings(), out)
     assert _rows(out) == [
         {
             "id": "log/0/q4",
@@ -85,7 +92,7 @@ def test_the_folder_is_there_before_the_model_loads(tmp_path: Path) -> None:
         raise OSError("no weights")
 
     with pytest.raises(OSError, match="no weights"):
-        infer(SAMPLES, "broken", Engine(load), Settings(), out, 1)
+        infer(SAMPLES, "broken", Engine(load), Settings(), out)
 
 
 def test_a_run_that_got_no_answer_binds_nobody(tmp_path: Path) -> None:
@@ -107,7 +114,7 @@ def test_an_answer_is_on_disk_before_the_next_batch_is_asked(tmp_path: Path) -> 
         seen.append(len(out.read_bytes().splitlines()))
         return [Completion("x", "stop") for _ in samples]
 
-    infer(SAMPLES, "watching", Engine(lambda _: answer), Settings(), out, 2)
+    infer(SAMPLES, "watching", Engine(lambda _: in_batches(answer, 2)), Settings(), out)
     assert seen == [0, 2, 4, 6]
 
 
@@ -206,11 +213,20 @@ def test_a_file_of_unknown_origin_is_not_touched(tmp_path: Path) -> None:
 
 def test_settings_do_not_matter_where_there_is_no_model(tmp_path: Path) -> None:
     out, stand_in = tmp_path / "p.jsonl", Engine(Counting().open, runs_model=False)
-    infer(SAMPLES, "stand_in", stand_in, Settings(), out, 1)
-    infer(SAMPLES, "stand_in", stand_in, Settings(cutoff_len=1), out, 1)
+    infer(SAMPLES, "stand_in", stand_in, Settings(), out)
+    infer(SAMPLES, "stand_in", stand_in, Settings(cutoff_len=1), out)
 
 
 def test_too_few_answers_from_an_engine_are_noticed(tmp_path: Path) -> None:
-    lossy = Engine(lambda _: lambda samples: [Completion("x", "stop")])
+    lossy = Engine(lambda _: in_batches(lambda samples: [Completion("x", "stop")], 2))
     with pytest.raises(ValueError, match="zip"):
-        infer(SAMPLES, "lossy", lossy, Settings(), tmp_path / "p.jsonl", 2)
+        infer(SAMPLES, "lossy", lossy, Settings(), tmp_path / "p.jsonl")
+
+
+def test_a_sample_that_an_engine_loses_is_noticed(tmp_path: Path) -> None:
+    def forgetful(samples: Iterable[Sample]) -> Iterator[tuple[Sample, Completion]]:
+        return ((one, Completion("x", "stop")) for one in samples if one.id != "log/3/q4")
+
+    silent = Engine(lambda _: forgetful)
+    with pytest.raises(ValueError, match="no answer to 1 samples: log/3/q4"):
+        infer(SAMPLES, "silent", silent, Settings(), tmp_path / "q.jsonl")

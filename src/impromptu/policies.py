@@ -100,7 +100,7 @@ def _constant_velocity(answers: Sequence[Answer], question: Question) -> list[Tr
         Sample(_named(answer.id, question), ("",) * answer.prompt.count(IMAGE), answer.prompt, "")
         for answer in answers
     ]
-    return [_read(completion.text, question) for completion in drive_on(samples)]
+    return [_read(completion.text, question) for _, completion in drive_on(samples)]
 
 
 def _named(sample_id: str, question: Question) -> str:
