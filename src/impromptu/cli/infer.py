@@ -42,9 +42,10 @@ _SETTINGS = {
 }
 _FIELDS = {"parallel_sample_num": "n", "adapter_name_or_path": "adapter"}
 """Flags whose published name is not that of the field."""
-_ALIASES = {
-    "image_max_pixels": ["--image_resolution"],
-    "engine_config": ["--vllm_config", "--sglang_config"],
+_CONFIGURED = {
+    "vllm": "vLLM's engine",
+    "sglang": "sglang's engine",
+    "openai": "each request",
 }
 _NEEDED = (
     "adapter_name_or_path",
@@ -94,6 +95,7 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         f"--{_OPENED}",
+        "--model",
         metavar="MODEL",
         help="checkpoint folder or hub name; for openai the server's name of it, for majority and "
         "nearest_neighbour a training file, for ego_status_mlp the folder of "
@@ -109,20 +111,19 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
             metavar = "X" if kind is str else "N"
             add(
                 f"--{flag}",
-                *_ALIASES.get(flag, ()),
+                *["--image_resolution"] * (flag == "image_max_pixels"),
                 dest=flag,
                 type=kind,
                 metavar=metavar,
                 help=told,
             )
-    add(
-        "--engine_config",
-        *_ALIASES["engine_config"],
-        dest="engine_config",
-        type=_json_object,
-        metavar="JSON",
-        help="the engine's own arguments, over ours (vllm, sglang; of openai: more of the request)",
-    )
+    for name in _CONFIGURED:
+        add(
+            f"--{name}_config",
+            type=_json_object,
+            metavar="JSON",
+            help=f"more arguments of {_CONFIGURED[name]}, over ours",
+        )
     add(
         "--disable_cuda_graph",
         nargs="?",
@@ -157,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args, args.engine, engine)
     samples = registered(args.dataset_dir, args.dataset.split(","), args.max_samples)
     spread = _spread(args)
-    outcome = infer(samples, args.engine, engine, settings, args.save_name, spread, _tell)
+    outcome = infer(samples, args.engine, engine, settings, args.save_name, spread, tell)
     return tell_outcome(outcome, args.engine, args.save_name)
 
 
@@ -176,12 +177,12 @@ def _spread(args: argparse.Namespace) -> Spread | None:
 def tell_outcome(outcome: Outcome, engine: str, out: Path) -> int:
     """Print what an inference came to; return 1 if a sample could not be asked."""
     for name, problem in outcome.problems.items():
-        _tell(f"{name}: {problem}")
+        tell(f"{name}: {problem}")
     counts = ", ".join(f"{count} {reason}" for reason, count in outcome.finish_reasons.items())
     print(f"wrote {out}: {sum(outcome.finish_reasons.values())} answers ({counts})")
     nothing = set(outcome.finish_reasons) == {"unsupported"}
     if nothing:
-        _tell(f"the engine {engine!r} cannot answer this task")
+        tell(f"the engine {engine!r} cannot answer this task")
     return int(bool(outcome.problems) or nothing)
 
 
@@ -208,7 +209,8 @@ def settings_of(args: argparse.Namespace, name: str, engine: Engine) -> Settings
         model=args.model_name_or_path or "",
         media_dir=args.media_dir or args.dataset_dir,
         decoding=Decoding(**_given(args, _DECODING)),
-        **_given(args, (*_SETTINGS, "engine_config", "disable_cuda_graph")),
+        engine_config=getattr(args, f"{name}_config", None) or {},
+        **_given(args, (*_SETTINGS, "disable_cuda_graph")),
     )
 
 
@@ -228,8 +230,9 @@ def _refuse_unused(args: argparse.Namespace, name: str, engine: Engine) -> None:
     Raises:
         ValueError: There is one.
     """
-    flags = (*_DECODING, *_SETTINGS, "engine_config", "disable_cuda_graph")
+    flags = (*_DECODING, *_SETTINGS, "disable_cuda_graph")
     unused = [flag for flag in flags if _FIELDS.get(flag, flag) not in engine.uses]
+    unused += [f"{one}_config" for one in _CONFIGURED if one != name]
     unused += ["preprocessing_num_workers"] + [_OPENED] * (not _opens(engine))
     given = {flag: value for flag in unused if (value := getattr(args, flag)) is not None}
     for flag in _NEEDED:
@@ -240,7 +243,7 @@ def _refuse_unused(args: argparse.Namespace, name: str, engine: Engine) -> None:
             )
     if given:
         names = ", ".join(f"--{flag}" for flag in given)
-        _tell(f"note: no effect on the engine {name!r}: {names}")
+        tell(f"note: no effect on the engine {name!r}: {names}")
 
 
 def _who_can(flag: str) -> str:
@@ -251,7 +254,8 @@ def _who_can(flag: str) -> str:
     return f"{', '.join(able)} can"
 
 
-def _tell(what: str) -> None:
+def tell(what: str) -> None:
+    """Print a remark where it is in the way of no output."""
     print(what, file=sys.stderr)
 
 

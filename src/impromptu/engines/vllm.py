@@ -5,6 +5,7 @@ through the checkpoint's own chat template and image processor instead.
 """
 
 import asyncio
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ def _open(settings: Settings) -> Answerer:
     _qwen_chat.refuse_template(settings.template, OWN)
     _qwen_chat.check_checkpoint(settings.model)
     torch_cpu.hook()
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")  # our own lines are lost in its others
     try:
         import transformers
         import vllm
@@ -65,7 +67,7 @@ def engine_arguments(settings: Settings) -> dict[str, Any]:
     return arguments | dict(settings.engine_config)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asker:
     """Asks a running engine about one sample.
 
@@ -105,6 +107,7 @@ class Asker:
     async def close(self) -> None:
         """End the engine and its processes."""
         self.engine.shutdown()
+        self.engine = None  # its destructor fails once Python's own modules are gone
 
     async def _prompt(self, sample: Sample) -> Any:
         if self.processor is not None:
