@@ -1,13 +1,20 @@
 import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impromptu.conversation import Sample
+from impromptu.conversation import Sample, registry_entry
 from impromptu.engines import (
     Answerer,
     Completion,
@@ -15,6 +22,7 @@ from impromptu.engines import (
     Engine,
     Settings,
     in_batches,
+    one_by_one,
 )
 from impromptu.inference import infer
 
@@ -230,3 +238,156 @@ def test_a_sample_that_an_engine_loses_is_noticed(tmp_path: Path) -> None:
     silent = Engine(lambda _: forgetful)
     with pytest.raises(ValueError, match="no answer to 1 samples: log/3/q4"):
         infer(SAMPLES, "silent", silent, Settings(), tmp_path / "q.jsonl")
+
+
+def test_an_engine_that_takes_samples_as_they_come_is_asked_no_finished_one_again(
+    tmp_path: Path,
+) -> None:
+    """Though the batches of one that does not are asked whole."""
+    out, asked = tmp_path / "p.jsonl", list[str]()
+
+    def backwards(samples: Iterable[Sample]) -> Iterator[tuple[Sample, Completion]]:
+        for sample in reversed(list(samples)):
+            asked.append(sample.id)
+            if len(asked) == 4:
+                raise OSError("dead")
+            yield sample, Completion(f"answer to {sample.prompt}", "stop")
+
+    streaming = Engine(lambda _: backwards)
+    with pytest.raises(OSError, match="dead") as error:
+        infer(SAMPLES, "streaming", streaming, Settings(batch_size=4), out)
+    assert error.value.__notes__ == [
+        f"{out} keeps 3 new answers; run the same command again to go on"
+    ]
+    told = list[str]()
+    infer(SAMPLES, "streaming", streaming, Settings(batch_size=4), out, say=told.append)
+    assert told == ["3 of 7 answered already"]
+    assert sorted(asked[4:]) == [f"log/{k}/q4" for k in range(4)]
+    assert [row["id"] for row in _rows(out)] == [sample.id for sample in SAMPLES]
+
+
+def test_samples_are_read_as_the_engine_takes_them(tmp_path: Path) -> None:
+    class Counted:
+        ahead = most_ahead = 0
+
+        def __iter__(self) -> Iterator[Sample]:
+            self.ahead = self.most_ahead = 0
+            for place in range(500):
+                self.ahead += 1
+                self.most_ahead = max(self.most_ahead, self.ahead)
+                yield Sample(f"log/{place}/q4", (), f"{place}?", "")
+
+    counted = Counted()
+
+    def answer(sample: Sample) -> Completion:
+        counted.ahead -= 1
+        return Completion("x", "stop")
+
+    engine = Engine(lambda _: one_by_one(answer))
+    infer(counted, "counted", engine, Settings(), tmp_path / "p.jsonl")
+    assert counted.most_ahead == 1
+
+
+def test_several_answers_to_a_sample_are_one_line(tmp_path: Path) -> None:
+    drawn = Completion("a", "stop", more=(Completion("b", "length"), Completion("c", "stop")))
+    engine, out = Engine(lambda _: one_by_one(lambda sample: drawn)), tmp_path / "p.jsonl"
+    infer(SAMPLES[:1], "drawing", engine, Settings(decoding=Decoding(temperature=1.0, n=3)), out)
+    (row,) = _rows(out)
+    assert (row["predict"], row["finish_reason"]) == ("a", "stop")
+    assert row["predicts"] == ["a", "b", "c"]
+    assert row["finish_reasons"] == ["stop", "length", "stop"]
+
+
+def test_several_greedy_answers_are_refused() -> None:
+    with pytest.raises(ValueError, match="greedy answers would all be the same"):
+        Decoding(n=2)
+
+
+def test_where_a_server_listens_may_change(tmp_path: Path) -> None:
+    out, engine = (
+        tmp_path / "p.jsonl",
+        Engine(lambda _: one_by_one(lambda _: Completion("x", "stop"))),
+    )
+    for port in (1, 2):
+        asked = Settings("m", base_url=f"http://h:{port}/v1", concurrency=port, batch_size=port)
+        infer(SAMPLES, "served", engine, asked, out)
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from impromptu.conversation import Sample, registry_entry
+from impromptu.engines import Completion, Engine, Settings, one_by_one
+from impromptu.inference import infer
+
+out, log, pause_s = Path(sys.argv[1]), open(sys.argv[2], "a", buffering=1), float(sys.argv[3])
+
+def answer(sample):
+    time.sleep(pause_s)
+    log.write(sample.id + "\\n")
+    return Completion("an answer of some length " * 40, "stop")
+
+samples = [Sample(f"log/{k}/q4", (), f"{k}?", "") for k in range(200)]
+infer(samples, "slow", Engine(lambda _: one_by_one(answer)), Settings(), out)
+"""
+
+
+def test_a_run_that_is_killed_asks_no_finished_sample_again(tmp_path: Path) -> None:
+    out, log = tmp_path / "p.jsonl", tmp_path / "asked"
+    process = subprocess.Popen([sys.executable, "-c", SLOW, str(out), str(log), "0.01"])
+    while not out.exists() or out.read_bytes().count(b"\n") < 20:
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = {row["id"] for row in _rows(out)}
+    assert 20 <= len(finished) < 200
+    log.unlink()
+    subprocess.run([sys.executable, "-c", SLOW, str(out), str(log), "0"], check=True)
+    assert not finished & set(log.read_text().split())
+    assert [row["id"] for row in _rows(out)] == [f"log/{k}/q4" for k in range(200)]
+
+
+def test_a_full_disk_keeps_the_lines_that_fit_and_is_told(tmp_path: Path) -> None:
+    """The largest size of a file stands in for the disk's: the next byte is an OSError too."""
+
+    def full() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    out, log = tmp_path / "p.jsonl", tmp_path / "asked"
+    words = [sys.executable, "-c", SLOW, str(out), str(log), "0"]
+    done = subprocess.run(words, preexec_fn=full, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert str(out) in done.stderr.splitlines()[-2]
+    assert "keeps 9 new answers; run the same command again" in done.stderr.splitlines()[-1]
+    content = out.read_bytes()
+    assert (content.count(b"\n"), len(content)) == (9, 10_000)
+    subprocess.run(words, check=True)
+    assert [row["id"] for row in _rows(out)] == [f"log/{k}/q4" for k in range(200)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("ray"), reason="needs the ray extra: ray")
+def test_engines_on_a_cluster_write_the_same_bytes(tmp_path: Path) -> None:
+    """Also where a run without a cluster began, or one with it was killed."""
+    rows = [Sample(f"log/{k}/q4", (), f"{k}?", f"truth {k} ½").to_sharegpt() for k in range(11)]
+    (tmp_path / "q4_val.json").write_text(json.dumps(rows))
+    (tmp_path / "dataset_info.json").write_text(json.dumps({"q4": registry_entry("q4_val.json")}))
+    here, there = tmp_path / "here.jsonl", tmp_path / "there.jsonl"
+    words = [sys.executable, "-m", "impromptu", "infer", "--engine", "echo", "--dataset", "q4"]
+    words += ["--dataset_dir", str(tmp_path), "--save_name"]
+    environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+    subprocess.run([*words, str(here)], check=True, env=environment)
+    lines = here.read_bytes().splitlines(keepends=True)
+    there.write_bytes(b"".join([lines[4], lines[2]]))
+    parts = tmp_path / "there.jsonl.parts"
+    parts.mkdir()
+    (parts / "000000006.jsonl").write_bytes(b"".join([lines[6], lines[7][:9]]))
+    (tmp_path / "there.jsonl.settings").write_bytes((tmp_path / "here.jsonl.settings").read_bytes())
+    cluster = [*words, str(there), "--backend", "ray", "--workers", "2"]
+    done = subprocess.run(cluster, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "3 of 11 answered already" in done.stderr
+    assert there.read_bytes() == here.read_bytes()
+    assert not parts.exists()

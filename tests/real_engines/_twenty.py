@@ -38,7 +38,7 @@ def samples() -> list[Sample]:
 
 def _of(place: int, name: str) -> list[Sample]:
     speed_mps, image = place * 1.5 + 0.5, f"{name}.png"
-    path = ", ".join(f"[{k * speed_mps / 2:.2f}, {-k * 0.1:.2f}]" for k in (1, 2))
+    path = ", ".join(f"[{k * speed_mps / 2:.2f}, {-k * 0.1:.2f}]" for k in range(1, 7))
     return [
         Sample(f"made/{name}/0/q4", (image,), "<image>\nWhich colour?", name.title()),
         Sample(f"made/{name}/0/q6", (image,), f"<image>\nAt {speed_mps} m/s: plan?", WORDS[place]),

@@ -20,7 +20,7 @@ def in_flight(ask: Ask, limit: int, close: Callable[[], Awaitable[None]]) -> Ans
     """
 
     def answers(samples: Iterable[Sample]) -> Answered:
-        waiting, running = iter(samples), set[asyncio.Task[None]]()
+        waiting, running, held = iter(samples), set[asyncio.Task[None]](), 0
         with asyncio.Runner() as runner:
             finished = asyncio.Queue[tuple[Sample, Completion | Exception]]()
 
@@ -29,13 +29,15 @@ def in_flight(ask: Ask, limit: int, close: Callable[[], Awaitable[None]]) -> Ans
 
             try:
                 while True:
-                    for sample in islice(waiting, limit - len(running) - finished.qsize()):
+                    for sample in islice(waiting, limit - held):
+                        held += 1
                         task = runner.get_loop().create_task(one(sample))
                         running.add(task)
                         task.add_done_callback(running.discard)
-                    if not running and finished.empty():
+                    if not held:
                         return
                     sample, outcome = runner.run(finished.get())
+                    held -= 1
                     if isinstance(outcome, Exception):
                         yield from _good(finished)
                         raise outcome

@@ -58,9 +58,9 @@ def check_checkpoint(model: str) -> None:
 
 def check_kind(model: str) -> None:
     """Refuse a checkpoint that this chat is not of."""
-    from transformers import AutoConfig
+    from transformers import PretrainedConfig
 
-    kind = AutoConfig.from_pretrained(model).model_type
+    kind = PretrainedConfig.get_config_dict(model)[0].get("model_type")
     if kind != "qwen2_5_vl":
         raise ValueError(f"{model}: expected a Qwen2.5-VL (qwen2_5_vl), got a {kind}")
 

@@ -67,7 +67,7 @@ def engine_arguments(settings: Settings) -> dict[str, Any]:
     return arguments | dict(settings.engine_config)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Asker:
     """Asks a running engine about one sample.
 
@@ -107,7 +107,7 @@ class Asker:
     async def close(self) -> None:
         """End the engine and its processes."""
         self.engine.shutdown()
-        self.engine = None  # its destructor fails once Python's own modules are gone
+        type(self.engine).__del__ = _nothing  # it fails once Python's own modules are gone
 
     async def _prompt(self, sample: Sample) -> Any:
         if self.processor is not None:
@@ -161,6 +161,10 @@ class Asker:
 
         path = self.settings.adapter
         return LoRARequest("adapter", 1, path) if path else None
+
+
+def _nothing(_: object) -> None:
+    """Leave an engine that is shut down alone."""
 
 
 def _problem(finish_reason: str | None) -> str:
