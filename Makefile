@@ -5,7 +5,7 @@ BIN := .venv/bin
 comma := ,
 SETUP := .venv/.setup-$(subst $(comma),-,$(EXTRAS))
 
-.PHONY: setup demo test lint check-types tests test-slow benchmark nuscenes-json clean
+.PHONY: setup demo test lint check-types tests test-slow test-engines benchmark nuscenes-json clean
 
 setup: $(SETUP)
 
@@ -36,6 +36,20 @@ tests: setup
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
+# vLLM and sglang themselves, on a CPU, each in an environment of its own (3.5 GB each).
+test-engines: setup .venv-vllm/.setup .venv-sglang/.setup
+	$(BIN)/python -m pytest -m engines tests/real_engines
+
+.venv-%/.setup: tests/real_engines/%.txt pyproject.toml
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	if [ $* = sglang ]; then .venv-$*/bin/python -m pip install --quiet --no-deps sglang==0.5.22; fi
+	.venv-$*/bin/python -m pip uninstall --quiet --yes torchcodec
+	.venv-$*/bin/python -m impromptu.torch_cpu
+	touch $@
+
 benchmark: setup
 	$(BIN)/python benchmarks/generation.py
 	$(BIN)/python benchmarks/scoring.py
@@ -47,4 +61,4 @@ nuscenes-json: setup
 	$(BIN)/impromptu nuscenes-json --data_raw $(DATA_RAW)
 
 clean:
-	rm -rf .venv build dist saves
+	rm -rf .venv .venv-vllm .venv-sglang build dist saves

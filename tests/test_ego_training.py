@@ -48,7 +48,7 @@ def _train(samples: list[Sample], out: Path, seed: int = 0, steps: int = 600) ->
 
 
 def _errors_m(folder: Path, samples: list[Sample]) -> Floats:
-    said = ENGINE.open(Settings(model=str(folder)))(samples)
+    said = [one for _, one in ENGINE.open(Settings(model=str(folder)))(samples)]
     return np.array(
         [
             np.hypot(*(Q7.read(one.text).xy_m - Q7.read(sample.answer).xy_m).T).mean()
@@ -111,7 +111,8 @@ def test_two_questions_are_not_mixed_and_none_is_not_enough(tmp_path: Path) -> N
 
 def test_another_question_is_unsupported(trained: Path) -> None:
     asked = [_drive(0, np.random.default_rng(0), PLANNING), Sample("a/q4", (), "Colour?", "Red")]
-    assert ENGINE.open(Settings(model=str(trained)))(asked) == [Completion("", "unsupported")] * 2
+    said = [one for _, one in ENGINE.open(Settings(model=str(trained)))(asked)]
+    assert said == [Completion("", "unsupported")] * 2
 
 
 def _without(name: str) -> Callable[[dict[str, Floats]], dict[str, Floats]]:

@@ -208,7 +208,7 @@ def _answers(one: Contestant, engine: Engine, joined: Joined) -> Joined:
     pair = replace(joined.pair, prediction=Path(one.name))
     answers = tuple(
         replace(each, predicted=completion.text, fault="")
-        for each, completion in zip(joined.answers, said, strict=True)
+        for each, (_, completion) in zip(joined.answers, said, strict=True)
     )
     return replace(joined, pair=pair, joined_by="id", answers=answers, extra=(), repeated=())
 

@@ -69,21 +69,30 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A model's answer to one sample, joined to it by id, never by line order."""
+    """A model's answer to one sample, joined to it by id, never by line order.
+
+    Attributes:
+        more: Text and finish reason of each further answer, where several were drawn.
+    """
 
     id: str
     predict: str
     label: str
     finish_reason: str
+    more: tuple[tuple[str, str], ...] = ()
 
-    def to_json(self) -> dict[str, str]:
-        """Return the JSON object of one line."""
-        return {
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object of one line; of several answers, lists beside the first."""
+        first = {
             "id": self.id,
             "predict": self.predict,
             "label": self.label,
             "finish_reason": self.finish_reason,
         }
+        if not self.more:
+            return first
+        texts, reasons = zip((self.predict, self.finish_reason), *self.more, strict=True)
+        return first | {"predicts": list(texts), "finish_reasons": list(reasons)}
 
 
 def registry_entry(file_name: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from impromptu.counts import LogCounts
 from impromptu.datasets import Dataset, Log
 from impromptu.files import atomic_writer, write_json, writing_to
 from impromptu.manifest import MANIFEST, close_manifest, code, entry, inputs, key, open_manifest
-from impromptu.part import Recipe, Unit, prepare, read_counts, read_rows, table_of
+from impromptu.part import Recipe, Unit, prepare, read_counts, read_rows, table_of, write_part
 from impromptu.progress import track
 
 WORK = ".work"
@@ -235,7 +235,9 @@ def _work(units: Sequence[Unit], run: Backend, workers: int) -> Iterator[tuple[P
         else:
             yield unit.part, counts
     if todo:
-        for unit, counts in track(run.run(todo, workers), len(todo), "logs", "generate"):
+        for unit, counts in track(
+            run.run(write_part, todo, workers), len(todo), "logs", "generate"
+        ):
             yield unit.part, counts
 
 

@@ -1,20 +1,24 @@
-"""Runs an engine over samples: in batches, written as answers come, resumed by id after a kill."""
+"""Runs an engine over samples: written as answers come, resumed by id after a kill.
+
+Samples are read as the engine takes them and answers go straight to the file, so that memory
+holds the ids and no more than the engine has under way. Lines are put in the samples' order at
+the end.
+"""
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from impromptu import engines, plugins
+from impromptu.backends import Backend
 from impromptu.conversation import Prediction, Sample
 from impromptu.engines import Completion, Engine, Settings
-from impromptu.files import atomic_writer, fingerprint, read_json, read_json_lines, write_json
+from impromptu.files import atomic_bytes, fingerprint, read_json, read_json_lines, write_json
 from impromptu.progress import track
-
-Batch = Sequence[Sample]
 
 _MODEL_FILES = (
     "*.safetensors",
@@ -24,6 +28,20 @@ _MODEL_FILES = (
     "preprocessor_config.json",
 )
 """What answers depend on; the logs of a training beside them hold times, and differ each time."""
+_FREE = {
+    "api_key_env",
+    "base_url",
+    "batch_size",
+    "concurrency",
+    "data_parallel_size",
+    "decoding",
+    "disable_cuda_graph",
+    "gpu_memory_utilization",
+    "pipeline_parallel_size",
+    "tensor_parallel_size",
+    "timeout_s",
+}
+"""Settings that may change from one run to the next: they decide last digits at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +57,44 @@ class Outcome:
     problems: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Several engines side by side, each with a share of the samples."""
+
+    backend: Backend
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """What one of several engines answers.
+
+    Attributes:
+        samples: All of them; gone through again where the work is done.
+        places: Rising places of those to ask.
+        name: The engine's.
+        part: Where its answers go.
+    """
+
+    samples: Iterable[Sample]
+    places: Sequence[int]
+    name: str
+    settings: Settings
+    part: Path
+
+
+def _nothing(_: str) -> None:
+    """Say nothing."""
+
+
 def infer(
-    samples: Sequence[Sample], name: str, engine: Engine, settings: Settings, out: Path, batch: int
+    samples: Iterable[Sample],
+    name: str,
+    engine: Engine,
+    settings: Settings,
+    out: Path,
+    spread: Spread | None = None,
+    say: Callable[[str], None] = _nothing,
 ) -> Outcome:
     """Answer every sample that ``out`` does not answer yet.
 
@@ -50,90 +104,222 @@ def infer(
     earlier run are asked again.
 
     Args:
-        samples: Their ids must differ.
+        samples: Their ids differ. Gone through more than once.
         name: The engine's name.
         engine: What answers; opened only if something is left to ask.
         settings: What it is opened with.
         out: The JSON Lines file of predictions. ``<out>.settings`` beside it holds what they were
             made from, so that answers of two models are never mixed in one file.
-        batch: The most samples to ask at once.
+        spread: Where more than one engine answers; each writes a file in ``<out>.parts``.
+        say: Told how many are answered already.
 
     Raises:
         ValueError: ``out`` was made from something else, or is not readable.
+        OSError: The engine cannot go on, or nothing more can be written; answers are kept.
     """
-    _claim(out, _origin(samples, name, engine, settings))
-    open_ids = {sample.id for sample in samples} - _done(out)
-    batches = [samples[start : start + batch] for start in range(0, len(samples), batch)]
-    batches = [part for part in batches if any(sample.id in open_ids for sample in part)]
-    problems = _ask(batches, engine, settings, out, label=name) if batches else {}
-    return Outcome(_put_in_order(out, samples), problems)
+    ids, digest = _look_through(samples)
+    _claim(out, _origin(len(ids), digest, name, engine, settings))
+    _cut_torn_line(out)
+    _absorb_parts(out)
+    done = _done(out)
+    if done:
+        say(f"{len(done)} of {len(ids)} answered already")
+    places = _open_places(ids, done, settings.batch_size if engine.whole_batches else 1)
+    problems: Mapping[str, str] = {}
+    if places and spread:
+        problems = _ask_side_by_side(samples, places, name, engine, settings, out, spread)
+    elif places:
+        problems = _ask(_at(samples, places), len(places), name, engine, settings, out)
+    return Outcome(_put_in_order(out, ids), problems)
+
+
+def _look_through(samples: Iterable[Sample]) -> tuple[list[str], str]:
+    """Return the ids, and a fingerprint of all that the samples say."""
+    ids, digest = list[str](), hashlib.sha256()
+    for sample in samples:
+        ids.append(sample.id)
+        digest.update(json.dumps(sample.to_sharegpt()).encode())
+    return ids, digest.hexdigest()
+
+
+def _open_places(ids: Sequence[str], done: set[str], batch: int) -> list[int]:
+    """Return the places of all samples of every batch that is not done."""
+    starts = range(0, len(ids), batch)
+    batches = [range(start, min(start + batch, len(ids))) for start in starts]
+    return [at for one in batches if any(ids[k] not in done for k in one) for at in one]
+
+
+def _at(samples: Iterable[Sample], places: Sequence[int]) -> Iterator[Sample]:
+    wanted = iter(places)
+    at = next(wanted, None)
+    for place, sample in enumerate(samples):
+        if place == at:
+            yield sample
+            at = next(wanted, None)
+        if at is None:
+            return
 
 
 def _ask(
-    batches: Sequence[Batch], engine: Engine, settings: Settings, out: Path, label: str
+    samples: Iterable[Sample], total: int, name: str, engine: Engine, settings: Settings, out: Path
 ) -> dict[str, str]:
-    """Append the answers to some batches; return what went wrong, by id."""
-    problems: dict[str, str] = {}
-    answer = engine.open(settings)
-    answers = chain.from_iterable(zip(batch, answer(batch), strict=True) for batch in batches)
-    total = sum(map(len, batches))
-    with out.open("a", encoding="utf-8", newline="\n") as file:
-        for sample, completion in track(answers, total, "samples", label):
-            file.write(_line(sample, completion))
-            file.flush()
-            if completion.problem:
-                problems[sample.id] = completion.problem
+    """Append the answers to some samples; return what went wrong, by id."""
+    problems, written = dict[str, str](), 0
+    answers = engine.open(settings)(samples)
+    try:
+        with out.open("ab", buffering=0) as file:
+            for sample, completion in track(answers, total, "samples", name):
+                _append(file, _line(sample, completion).encode())
+                written += 1
+                if completion.problem:
+                    problems[sample.id] = completion.problem
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno and not error.filename:
+            error.filename = str(out)  # a full disk does not tell
+        error.add_note(f"{out} keeps {written} new answers; run the same command again to go on")
+        raise
+    finally:
+        if close := getattr(answers, "close", None):
+            close()  # of a generator: the engine ends with it
     return problems
 
 
+def _append(file: IO[bytes], content: bytes) -> None:
+    """Write past all buffers: what a full disk leaves is a torn line, and nothing comes later."""
+    while content:
+        content = content[file.write(content) :]
+
+
 def _line(sample: Sample, completion: Completion) -> str:
-    prediction = Prediction(sample.id, completion.text, sample.answer, completion.finish_reason)
+    more = tuple((one.text, one.finish_reason) for one in completion.more)
+    prediction = Prediction(
+        sample.id, completion.text, sample.answer, completion.finish_reason, more
+    )
     return json.dumps(prediction.to_json(), ensure_ascii=False) + "\n"
 
 
-def _done(out: Path) -> set[str]:
-    """Return the ids that need not be asked again, having cut off a line torn by a kill."""
+def _ask_side_by_side(
+    samples: Iterable[Sample],
+    places: Sequence[int],
+    name: str,
+    engine: Engine,
+    settings: Settings,
+    out: Path,
+    spread: Spread,
+) -> dict[str, str]:
+    """Have each of several engines answer a share, in one piece; return what went wrong."""
+    size = settings.batch_size if engine.whole_batches else 1
+    share = -(-len(places) // (size * spread.workers)) * size
+    parts = _parts(out)
+    parts.mkdir(exist_ok=True)
+    shards = [
+        Shard(samples, places[at : at + share], name, settings, parts / f"{places[at]:09d}.jsonl")
+        for at in range(0, len(places), share)
+    ]
+    gpus = settings.tensor_parallel_size * settings.pipeline_parallel_size
+    gpus = gpus * settings.data_parallel_size if "cutoff_len" in engine.uses else 0
+    problems = dict[str, str]()
+    try:
+        work = spread.backend.run(answer_shard, shards, spread.workers, gpus)
+        for _, told in track(work, len(shards), "shards", name):
+            problems |= told
+    finally:
+        _absorb_parts(out)
+    return problems
+
+
+def answer_shard(shard: Shard) -> dict[str, str]:
+    """Answer a share of the samples into its part; return what went wrong, by id."""
+    engine = plugins.load(engines, shard.name, Engine)
+    shard.part.touch()
+    chosen = _at(shard.samples, shard.places)
+    return _ask(chosen, len(shard.places), shard.name, engine, shard.settings, shard.part)
+
+
+def _parts(out: Path) -> Path:
+    return out.with_name(out.name + ".parts")
+
+
+def _absorb_parts(out: Path) -> None:
+    """Take over what the engines of this or of an earlier run have written."""
+    with out.open("ab", buffering=0) as file:
+        for part in sorted(_parts(out).glob("*.jsonl")):
+            with part.open("rb") as lines:
+                for line in lines:
+                    if line.endswith(b"\n"):
+                        _append(file, line)
+            part.unlink()
+    if _parts(out).is_dir():
+        _parts(out).rmdir()
+
+
+def _cut_torn_line(out: Path) -> None:
+    """Cut off a line that a kill or a full disk has torn."""
     with out.open("rb+") as file:
-        content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)
+        end = file.seek(0, 2)
+        while end:
+            start = max(0, end - 65_536)
+            file.seek(start)
+            if (at := file.read(end - start).rfind(b"\n")) >= 0:
+                end = start + at + 1
+                break
+            end = start
+        file.truncate(end)
+
+
+def _done(out: Path) -> set[str]:
+    """Return the ids that need not be asked again."""
     reasons = {row["id"]: row["finish_reason"] for _, row in read_json_lines(out)}
     return {name for name, reason in reasons.items() if reason != "error"}
 
 
-def _put_in_order(out: Path, samples: Sequence[Sample]) -> dict[str, int]:
-    """Leave one line a sample, the latest, in the samples' order; count the finish reasons."""
-    rows = [row for _, row in read_json_lines(out)]
-    latest = {row["id"]: row for row in rows}
-    ordered = [latest[sample.id] for sample in samples]
-    if ordered != rows:
-        with atomic_writer(out) as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in ordered)
-    return dict(Counter(row["finish_reason"] for row in ordered))
+def _put_in_order(out: Path, ids: Sequence[str]) -> dict[str, int]:
+    """Leave one line a sample, the latest, in the samples' order; count the finish reasons.
+
+    Raises:
+        ValueError: A sample has none: the engine has lost it.
+    """
+    spans, reasons, at, lines = dict[str, tuple[int, int]](), dict[str, str](), 0, 0
+    with out.open("rb") as file:
+        for line in file:
+            row = json.loads(line)
+            spans[row["id"]], reasons[row["id"]] = (at, len(line)), row["finish_reason"]
+            at, lines = at + len(line), lines + 1
+        if lost := [one for one in ids if one not in spans]:
+            raise ValueError(f"{out}: the engine gave no answer to {len(lost)} samples: {lost[0]}")
+        ordered = [spans[one] for one in ids]
+        if lines != len(ids) or ordered != sorted(ordered):
+            with atomic_bytes(out) as sorted_file:
+                for start, size in ordered:
+                    file.seek(start)
+                    sorted_file.write(file.read(size))
+    return dict(Counter(reasons[one] for one in ids))
 
 
 def _origin(
-    samples: Sequence[Sample], name: str, engine: Engine, settings: Settings
+    count: int, digest: str, name: str, engine: Engine, settings: Settings
 ) -> dict[str, Any]:
     """Return all that predictions depend on, as JSON."""
-    digest = hashlib.sha256()
-    for sample in samples:
-        digest.update(json.dumps(sample.to_sharegpt()).encode())
-    origin = {"engine": name, "samples": len(samples), "samples_sha256": digest.hexdigest()}
+    origin = {"engine": name, "samples": count, "samples_sha256": digest}
     if not engine.runs_model:
-        return origin | ({"model": settings.model} | _print(settings) if engine.fitted else {})
-    model = _print(settings)
+        return origin | ({"model": settings.model} | _prints(settings) if engine.fitted else {})
     flat = asdict(settings) | asdict(settings.decoding) | {"media_dir": str(settings.media_dir)}
-    del flat["decoding"]
-    return origin | model | flat
+    flat = {key: value for key, value in flat.items() if key not in _FREE}
+    return origin | _prints(settings) | flat
 
 
-def _print(settings: Settings) -> dict[str, str]:
-    """Return the fingerprint of the model's files; nothing where it is only a name."""
-    model = Path(settings.model)
-    files = [path for pattern in _MODEL_FILES for path in model.glob(pattern)]
-    if model.is_file():
-        files, model = [model], model.parent
-    return {"model_sha256": fingerprint(files, model)} if files else {}
+def _prints(settings: Settings) -> dict[str, str]:
+    """Return the fingerprints of the model's and the adapter's files, where they are files."""
+    found = {"model": _print(settings.model), "adapter": _print(settings.adapter)}
+    return {f"{name}_sha256": one for name, one in found.items() if one}
+
+
+def _print(name: str) -> str:
+    folder = Path(name)
+    files = [path for pattern in _MODEL_FILES for path in folder.glob(pattern)] if name else []
+    if folder.is_file():
+        files, folder = [folder], folder.parent
+    return fingerprint(files, folder) if files else ""
 
 
 def _claim(out: Path, origin: Mapping[str, Any]) -> None:
@@ -143,10 +329,10 @@ def _claim(out: Path, origin: Mapping[str, Any]) -> None:
         ValueError: It already has answers made from something else.
     """
     record = out.with_name(out.name + ".settings")
-    if not out.exists() or not out.stat().st_size:
+    begun = out.exists() and out.stat().st_size or any(_parts(out).glob("*.jsonl"))
+    if not begun:
         write_json(record, origin)
-        out.touch()
-        return
+    out.touch()
     told = read_json(record) if record.exists() else {}
     differing = [key for key, value in origin.items() if told.get(key) != value]
     if differing:

@@ -114,13 +114,13 @@ def compete(one: Contestant, samples_dir: Path, out: Path, say: Say) -> report.R
     folder = out / "predictions" / one.name.replace(" ", "_")
     evaluations = list[Evaluation]()
     for name, file in _held_out(samples_dir, one.tasks):
-        settings = one.settings
+        settings = replace(one.settings, batch_size=one.batch)
         if one.fit:
             fitted = one.fit(samples_dir, training_name(name), folder / "fitted" / name)
             settings = replace(settings, model=str(fitted))
         say(f"{one.name} answers {name}")
         samples, prediction = load_samples(samples_dir, [name]), folder / f"{name}.jsonl"
-        infer(samples, one.engine, engine, settings, prediction, one.batch)
+        infer(samples, one.engine, engine, settings, prediction)
         table = clip_table_beside(file)
         options = Options(clip_table.read(table) if table else None)
         evaluations.append(evaluate(join(Pair(task_of(file), file, prediction)), options))

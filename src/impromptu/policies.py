@@ -96,7 +96,7 @@ def _padded(text: str, question: Question) -> Trajectory | None:
 def _constant_velocity(answers: Sequence[Answer], question: Question) -> list[Trajectory | None]:
     drive_on = plugins.load(engines, "constant_velocity", Engine).open(Settings())
     samples = [answer.unseen(question.task) for answer in answers]
-    return [_read(completion.text, question) for completion in drive_on(samples)]
+    return [_read(completion.text, question) for _, completion in drive_on(samples)]
 
 
 def _read(text: str, question: Question) -> Trajectory | None:

@@ -1,30 +1,64 @@
 """Reads samples by the names LLaMA-Factory's registry, ``dataset_info.json``, gives their files."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from impromptu.conversation import Sample, registry_entry
-from impromptu.files import read_json, read_json_lines
+from impromptu.files import read_json
+from impromptu.json_stream import Broken, batches
 from impromptu.plugins import did_you_mean
 
 REGISTRY = "dataset_info.json"
 
 
-def load_samples(
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The samples of registered files, read anew each time they are gone through.
+
+    Attributes:
+        names: What they are registered as.
+        paths: The files.
+        max_samples: Take only so many from each file, as LLaMA-Factory does.
+    """
+
+    names: tuple[str, ...]
+    paths: tuple[Path, ...]
+    max_samples: int | None = None
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Yield the samples in order, as ``read_samples`` does, one at a time.
+
+        Raises:
+            ValueError: An id comes twice; or what ``read_samples`` says.
+        """
+        seen: set[str] = set()
+        for path in self.paths:
+            for sample in read_samples(path, self.max_samples):
+                if sample.id in seen:
+                    raise ValueError(
+                        f"{', '.join(self.names)}: two records have the id {sample.id!r}; "
+                        "ids must be unique, answers are joined to questions by them"
+                    )
+                seen.add(sample.id)
+                yield sample
+
+
+def registered(
     dataset_dir: Path, names: Sequence[str], max_samples: int | None = None
-) -> list[Sample]:
-    """Read the samples of one or more registered files, in order.
+) -> Registered:
+    """Find one or more registered files.
 
     Args:
         dataset_dir: The folder that holds ``dataset_info.json``.
         names: Names in it.
-        max_samples: Take only so many from each file, as LLaMA-Factory does.
+        max_samples: Take only so many from each file.
 
     Raises:
         KeyError: A name is not registered; the message lists those that are.
-        ValueError: A file is not a list of ShareGPT records with unique ids; the message names
-            file and record.
+        ValueError: The registry is not one of ShareGPT files.
     """
     registry = dataset_dir / REGISTRY
     if not registry.is_file():
@@ -35,12 +69,22 @@ def load_samples(
     entries = read_json(registry)
     if not isinstance(entries, dict):
         raise ValueError(f"{registry}: expected an object of entries by name")
-    samples: list[Sample] = []
-    for name in names:
-        path = dataset_dir / _file_name(registry, entries, name)
-        samples += read_samples(path, max_samples)
-    _refuse_repeats(samples, names)
-    return samples
+    paths = tuple(dataset_dir / _file_name(registry, entries, name) for name in names)
+    for name, path in zip(names, paths, strict=True):
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file; {registry} names it as {name!r}")
+    return Registered(tuple(names), paths, max_samples)
+
+
+def load_samples(
+    dataset_dir: Path, names: Sequence[str], max_samples: int | None = None
+) -> list[Sample]:
+    """Read the samples of one or more registered files, in order, as ``registered`` finds them.
+
+    Raises:
+        KeyError, ValueError: As ``registered`` and ``Registered`` say.
+    """
+    return list(registered(dataset_dir, names, max_samples))
 
 
 def _file_name(registry: Path, entries: dict[str, Any], name: str) -> str:
@@ -61,36 +105,46 @@ def _file_name(registry: Path, entries: dict[str, Any], name: str) -> str:
 
 
 def read_samples(path: Path, max_samples: int | None = None) -> Iterator[Sample]:
-    """Yield the samples of one file, a JSON list or JSON lines of ShareGPT records.
+    """Yield the samples of one file, a JSON list or JSON lines of ShareGPT records, as it is read.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is not that; the message names file and record.
     """
-    if path.suffix == ".jsonl":
-        rows = [row for _, row in read_json_lines(path)]
-    else:
-        rows = read_json(path)
-    if not isinstance(rows, list):
-        raise ValueError(f"{path}: expected a list of records, got {type(rows).__name__}")
-    for number, row in enumerate(rows[:max_samples], start=1):
+    for number, row in enumerate(islice(_records(path), max_samples), start=1):
         if not isinstance(row, dict) or not row.get("id"):
             raise ValueError(
                 f"{path}: record {number} has no 'id'; give every record one of its own, "
                 "answers are joined to questions by it"
             )
         try:
-            yield Sample.from_sharegpt(row)
+            sample = Sample.from_sharegpt(row)
+            "".join((sample.id, sample.prompt, sample.answer, *sample.images)).encode()
         except ValueError as error:
             raise ValueError(f"{path}: record {number}: {error}") from error
+        yield sample
 
 
-def _refuse_repeats(samples: Sequence[Sample], names: Sequence[str]) -> None:
-    seen: set[str] = set()
-    for sample in samples:
-        if sample.id in seen:
-            raise ValueError(
-                f"{', '.join(names)}: two records have the id {sample.id!r}; "
-                "ids must be unique, answers are joined to questions by them"
-            )
-        seen.add(sample.id)
+def _records(path: Path) -> Iterator[Any]:
+    """Yield the values of a JSON list or of JSON lines.
+
+    Raises:
+        ValueError: It is something else, or broken; the message names file and record.
+    """
+    number = 1
+    with path.open("rb") as file:
+        if path.suffix != ".jsonl" and not file.read(4096).lstrip(
+            b"\xef\xbb\xbf \t\r\n"
+        ).startswith(b"["):
+            whole = read_json(path)  # whose error names line and column
+            raise ValueError(f"{path}: expected a list of records, got {type(whole).__name__}")
+        file.seek(0)
+        for values in batches(file):
+            for value in values:
+                if isinstance(value, Broken):
+                    raise ValueError(
+                        f"{path}: record {number}: not valid JSON ({value.text}); the file may "
+                        "be cut short: write or download it again"
+                    )
+                number += 1
+                yield value

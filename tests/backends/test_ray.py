@@ -17,7 +17,7 @@ from impromptu.cli import main
 from impromptu.counts import LogCounts
 from impromptu.datasets import Log
 from impromptu.generation import WORK, generate
-from impromptu.part import Recipe, Unit
+from impromptu.part import Recipe, Unit, write_part
 
 needs_ray = pytest.mark.skipif(
     not find_spec("ray"), reason="needs the ray extra: pip install 'impromptu-vla[ray]'"
@@ -60,13 +60,14 @@ DIES = """
 import os, pathlib, sys
 from impromptu.backends import ray as backend
 from impromptu.datasets import Log
-from impromptu.part import Recipe, Unit
+from impromptu.part import Recipe, Unit, write_part
 
 folder = pathlib.Path(sys.argv[1])
-backend.work_on = lambda unit, asked_by: os._exit(1)
+backend.work_on = lambda work, unit, asked_by: os._exit(1)
 log = Log("straight", "train", folder, folder)
 try:
-    list(backend.BACKEND.run([Unit("synthetic", log, Recipe(()), folder, folder / "one.part")], 1))
+    unit = Unit("synthetic", log, Recipe(()), folder, folder / "one.part")
+    list(backend.BACKEND.run(write_part, [unit], 1))
 except OSError as error:
     print("told:", error)
 """
@@ -85,13 +86,14 @@ def test_a_ray_that_was_imported_before_is_refused(
     """It would listen to other machines."""
     monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
     with pytest.raises(OSError, match="imported before it could be told"):
-        list(ray_backend.BACKEND.run([unit(tmp_path)], 1))
+        list(ray_backend.BACKEND.run(write_part, [unit(tmp_path)], 1))
 
 
 def test_a_part_that_is_not_here_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = SimpleNamespace(
         init=lambda address, **options: None,
-        remote=lambda **options: lambda work_on: SimpleNamespace(remote=lambda *unit: unit[1]),
+        cluster_resources=dict,
+        remote=lambda **options: lambda work_on: SimpleNamespace(remote=lambda *asked: asked[1]),
         wait=lambda running: (running, []),
         get=lambda ended: LogCounts(),
         exceptions=SimpleNamespace(RayError=OSError),
@@ -99,7 +101,7 @@ def test_a_part_that_is_not_here_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     )
     monkeypatch.setitem(sys.modules, "ray", elsewhere)
     with pytest.raises(OSError, match=r"one\.part: .* every node of the cluster shares"):
-        list(ray_backend.BACKEND.run([unit(tmp_path)], 1))
+        list(ray_backend.BACKEND.run(write_part, [unit(tmp_path)], 1))
 
 
 @needs_ray
@@ -166,5 +168,5 @@ def test_a_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch
 
 def test_a_node_with_other_code_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="install the same version on every node"):
-        ray_backend.work_on(unit(tmp_path), "another fingerprint")
+        ray_backend.work_on(write_part, unit(tmp_path), "another fingerprint")
     assert not list(tmp_path.iterdir())

@@ -72,12 +72,72 @@ def test_every_flag_of_the_published_script_is_known(folder: Path) -> None:
     assert _infer(folder, *flags.split()) == 0
 
 
-@pytest.mark.parametrize("flag", ["tensor_parallel_size", "parallel_sample_num"])
-def test_what_cannot_be_done_is_refused(
-    folder: Path, flag: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("flag", "able"),
+    [
+        ("tensor_parallel_size", "sglang, vllm can"),
+        ("parallel_sample_num", "openai, sglang, transformers, vllm can"),
+        ("adapter_name_or_path", "vllm can"),
+    ],
+)
+def test_what_an_engine_cannot_do_is_refused_with_those_that_can(
+    folder: Path, flag: str, able: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _infer(folder, f"--{flag}", "2") == 2
-    assert f"error: --{flag} 2: " in capsys.readouterr().err
+    told = f"error: --{flag} 2: the engine 'echo' cannot do that; {able}"
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("engine", ["transformers", "vllm", "sglang", "openai", "majority"])
+def test_an_engine_without_what_it_opens_is_told_before_anything_else(
+    folder: Path, engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _infer(folder, engine=engine, dataset="nowhere") == 2
+    needs = "what it was fitted to" if engine == "majority" else "a model"
+    told = f"error: the engine '{engine}' needs --model_name_or_path: {needs}\n"
+    assert capsys.readouterr().err == told
+    assert not (folder / "new").exists()
+
+
+def test_a_resumed_run_tells_how_far_it_was(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _infer(folder) == 0
+    out = folder / "new" / "p.jsonl"
+    out.write_text(out.read_text().splitlines()[0] + "\n")
+    assert _infer(folder) == 0
+    assert "1 of 2 answered already" in capsys.readouterr().err
+
+
+def test_a_key_that_is_not_there_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MY_KEY", raising=False)
+    flags = ["--model_name_or_path", "m", "--base_url", "http://x/v1", "--api_key_env", "MY_KEY"]
+    assert _infer(folder, *flags, engine="openai") == 2
+    assert "--api_key_env MY_KEY: no such environment variable is set" in capsys.readouterr().err
+
+
+def test_several_engines_here_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _infer(folder, "--workers", "2") == 2
+    assert "need --backend ray" in capsys.readouterr().err
+
+
+def test_a_registered_file_that_is_not_there_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "one.json").unlink()
+    assert _infer(folder) == 2
+    assert "one.json: no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("config", ["{", "[1]"])
+def test_a_config_that_is_no_json_object_is_refused(
+    folder: Path, config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        _infer(folder, "--vllm_config", config)
+    assert "--vllm_config: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def ask() -> Ask:
         if isinstance(sample, str):
             sample = Sample(name, ("a.png",) * sample.count("<image>"), sample, "not to be read")
         answerer: Answerer = engine.open(Settings())
-        (completion,) = answerer([sample])
+        ((_, completion),) = answerer([sample])
         return completion
 
     return one

@@ -18,7 +18,7 @@ SPEED = st.floats(-20, 30).map(lambda x: round(x, 1) + 0.0)
 
 def _ask(prompt: str, name: str) -> Completion:
     sample = Sample(name, ("front.png",) * prompt.count("<image>"), prompt, "not to be read")
-    (completion,) = ENGINE.open(Settings())([sample])
+    ((_, completion),) = ENGINE.open(Settings())([sample])
     return completion
 
 

@@ -17,7 +17,7 @@ LIGHTS = ["Red", "None", "None", "Red", "Green"]
 def _answers(folder: Path, training: Sequence[Sample], asked: Sequence[Sample]) -> list[Completion]:
     path = folder / "train.json"
     path.write_text(json.dumps([sample.to_sharegpt() for sample in training]))
-    return list(ENGINE.open(Settings(model=str(path)))(asked))
+    return [one for _, one in ENGINE.open(Settings(model=str(path)))(asked)]
 
 
 def _samples(task: str, answers: Sequence[str]) -> list[Sample]:

@@ -22,7 +22,7 @@ def answers(tmp_path: Path) -> Callable[[Sequence[Sample], Sequence[Sample]], li
     def run(training: Sequence[Sample], asked: Sequence[Sample]) -> list[str]:
         path = tmp_path / "q7_train.json"
         path.write_text(json.dumps([sample.to_sharegpt() for sample in training]))
-        return [one.text for one in ENGINE.open(Settings(model=str(path)))(asked)]
+        return [one.text for _, one in ENGINE.open(Settings(model=str(path)))(asked)]
 
     return run
 
@@ -84,7 +84,7 @@ def test_questions_are_kept_apart_and_others_are_unsupported(
     training = make_sample(Q7, xy_m, statuses, answer="seven")
     path.write_text(json.dumps([training.to_sharegpt()]))
     asked = [make_sample(one, xy_m, statuses) for one in (Q7, PLANNING)]
-    assert ENGINE.open(Settings(model=str(path)))(asked) == [
+    assert [one for _, one in ENGINE.open(Settings(model=str(path)))(asked)] == [
         Completion("seven", "stop"),
         Completion("", "unsupported"),
     ]

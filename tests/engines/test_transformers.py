@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from impromptu.conversation import Sample
-from impromptu.engines import Answerer, Completion, Decoding, Settings
-from impromptu.engines.transformers import ENGINE, Qwen, chat_text
+from impromptu.engines import Completion, Decoding, Settings
+from impromptu.engines._qwen_chat import chat_text
+from impromptu.engines.transformers import ENGINE, Qwen, load
 
 pytestmark = pytest.mark.train
 SIZES_PX = {"wide.png": (400, 225), "tall.png": (90, 200), "tiny.jpg": (20, 30)}
@@ -41,8 +42,8 @@ def _settings(checkpoint: Path, media_dir: Path, **changes: Any) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def qwen(tiny_checkpoint: Path, media_dir: Path) -> Answerer:
-    return ENGINE.open(_settings(tiny_checkpoint, media_dir))
+def qwen(tiny_checkpoint: Path, media_dir: Path) -> Qwen:
+    return load(_settings(tiny_checkpoint, media_dir))
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,7 @@ def test_a_batch_of_errors_asks_the_model_nothing(qwen: Qwen) -> None:
 def test_a_prompt_over_the_cutoff_is_an_error_not_a_cut(
     tiny_checkpoint: Path, media_dir: Path
 ) -> None:
-    answer = ENGINE.open(_settings(tiny_checkpoint, media_dir, cutoff_len=60))
+    answer = load(_settings(tiny_checkpoint, media_dir, cutoff_len=60))
     short, long = answer([SHORT, LONG])
     assert short.finish_reason == "length"
     assert long.finish_reason == "error"
@@ -149,7 +150,7 @@ def test_the_checkpoints_own_generation_config_changes_nothing(
     other = shutil.copytree(tiny_checkpoint, tmp_path / "other")
     sampling = {"do_sample": True, "temperature": 9.0, "repetition_penalty": 3.0, "min_p": 0.1}
     (other / "generation_config.json").write_text(json.dumps(sampling))
-    assert ENGINE.open(_settings(other, media_dir))([LONG]) == qwen([LONG])
+    assert load(_settings(other, media_dir))([LONG]) == qwen([LONG])
 
 
 def test_a_seed_draws_the_same_text_again_and_another_seed_another(
@@ -157,7 +158,7 @@ def test_a_seed_draws_the_same_text_again_and_another_seed_another(
 ) -> None:
     def draw(seed: int) -> Sequence[Completion]:
         decoding = Decoding(temperature=1.0, top_p=0.9, top_k=50, max_new_tokens=12, seed=seed)
-        answer = ENGINE.open(_settings(tiny_checkpoint, media_dir, decoding=decoding))
+        answer = load(_settings(tiny_checkpoint, media_dir, decoding=decoding))
         answer([MIDDLE])  # what was asked before must not matter
         return answer([SHORT])
 

@@ -50,7 +50,7 @@ LAYERS = (
     ("clip_lookup", "ego_training", "manifest", "backends"),
     ("breakdown", "intervals", "reading", "scoring", "audit_records", "audit_shards"),
     ("policies", "audit_sources"),
-    ("auditing", "generation", "inference", "evaluation", "released_protocol"),
+    ("auditing", "generation", "inference", "evaluation", "parity", "released_protocol"),
     ("pictures", "report"),
     ("contestants", "explorer", "rerun_export"),
     ("comparison",),

@@ -83,6 +83,6 @@ def test_what_is_trained_is_answered(tiny_checkpoint: Path, data: Path, tmp_path
         decoding=Decoding(max_new_tokens=40),
     )
     samples = _samples()
-    answers = ENGINE.open(settings)(samples)
+    answers = [answer for _, answer in ENGINE.open(settings)(samples)]
     assert [answer.text for answer in answers] == [sample.answer for sample in samples]
     assert Counter(answer.finish_reason for answer in answers) == {"stop": 4}

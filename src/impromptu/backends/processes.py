@@ -1,25 +1,25 @@
 """Units in processes of this machine; one at a time in this very process."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from threading import Thread
 
-from impromptu.backends import Backend
-from impromptu.counts import LogCounts
-from impromptu.part import Unit, write_part
+from impromptu.backends import Backend, R, U
 
 
-def _run(units: Sequence[Unit], workers: int) -> Iterator[tuple[Unit, LogCounts]]:
+def _run(
+    work: Callable[[U], R], units: Sequence[U], workers: int, gpus: int = 0
+) -> Iterator[tuple[U, R]]:
     workers = min(workers, len(units))
     if workers <= 1:
-        yield from ((unit, write_part(unit)) for unit in units)
+        yield from ((unit, work(unit)) for unit in units)
         return
     spawn = get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
-        asked = {pool.submit(write_part, unit): unit for unit in units}
+        asked = {pool.submit(work, unit): unit for unit in units}
         try:
             for future in as_completed(asked):
                 yield asked[future], future.result()

@@ -1,20 +1,19 @@
 """Units as tasks of a Ray cluster: the one that RAY_ADDRESS names, else one of this machine.
 
-A task writes its part as a worker process does, so that every node must reach the logs and the
+A task writes its part as a worker process does, so that every node must reach the inputs and the
 output folder under the same paths.
 """
 
 import os
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from types import ModuleType
+from typing import Any
 
-from impromptu.backends import Backend
-from impromptu.counts import LogCounts
+from impromptu.backends import Backend, R, U
 from impromptu.manifest import code
-from impromptu.part import Unit, write_part
 
 # Ray looks at these when it is imported.
 _ANY = {
@@ -29,26 +28,30 @@ _OURS = {
 }
 """Of a Ray that is started here, and ends here."""
 _OBJECTS_BYTES = 100 * 2**20
-"""Nearly the least Ray takes: units and counts are small, samples go to files."""
+"""Nearly the least Ray takes: units and what is said of them are small, samples go to files."""
 
 
-def _run(units: Sequence[Unit], workers: int) -> Iterator[tuple[Unit, LogCounts]]:
+def _run(
+    work: Callable[[U], R], units: Sequence[U], workers: int, gpus: int = 0
+) -> Iterator[tuple[U, R]]:
     ray = _connect(workers)
     try:
-        task = ray.remote(num_cpus=1, max_retries=0)(work_on)
+        has_gpus = gpus and "GPU" in ray.cluster_resources()
+        needs = {"num_cpus": 1, "num_gpus": gpus if has_gpus else 0}
+        task = ray.remote(**needs, max_retries=0)(work_on)
         waiting = iter(units)
-        running = {task.remote(unit, code()): unit for unit in islice(waiting, workers)}
+        running = {task.remote(work, unit, code()): unit for unit in islice(waiting, workers)}
         while running:
             (ended, *_), _ = ray.wait(list(running))
             unit = running.pop(ended)
-            counts = _result(ray, ended)
-            running |= {task.remote(unit, code()): unit for unit in islice(waiting, 1)}
+            said: R = _result(ray, ended)
+            running |= {task.remote(work, unit, code()): unit for unit in islice(waiting, 1)}
             if not unit.part.is_file():
                 raise OSError(
-                    f"{unit.part}: a Ray task wrote it, and it is not here; expected an --out "
-                    "that every node of the cluster shares"
+                    f"{unit.part}: a Ray task wrote it, and it is not here; expected an output "
+                    "folder that every node of the cluster shares"
                 )
-            yield unit, counts
+            yield unit, said
     finally:
         ray.shutdown()
 
@@ -59,7 +62,7 @@ def _connect(workers: int) -> ModuleType:
     if not address and isinstance(sys.modules.get("ray"), ModuleType):
         raise OSError(
             "Ray was imported before it could be told to listen to this machine alone; run "
-            "impromptu generate --backend ray in a process of its own, or name a cluster with "
+            "impromptu ... --backend ray in a process of its own, or name a cluster with "
             "RAY_ADDRESS"
         )
     for name, value in (_ANY if address else _ANY | _OURS).items():
@@ -87,7 +90,7 @@ def _connect(workers: int) -> ModuleType:
     return ray  # type: ignore[no-any-return]
 
 
-def work_on(unit: Unit, asked_by: str) -> LogCounts:
+def work_on(work: Callable[[U], R], unit: U, asked_by: str) -> R:
     """Write a unit's part, in a task.
 
     Raises:
@@ -98,13 +101,13 @@ def work_on(unit: Unit, asked_by: str) -> LogCounts:
             f"{os.uname().nodename}: impromptu differs here from the one that runs the command; "
             "install the same version on every node of the Ray cluster"
         )
-    return write_part(unit)
+    return work(unit)
 
 
-def _result(ray: ModuleType, ended: object) -> LogCounts:
+def _result(ray: ModuleType, ended: object) -> Any:
     """Return what a task returned, or raise what it raised, or why it could not end."""
     try:
-        counts: LogCounts = ray.get(ended)
+        return ray.get(ended)
     except ray.exceptions.RayError as error:
         cause = getattr(error, "cause", error)
         if not isinstance(cause, ray.exceptions.RayError):
@@ -115,7 +118,6 @@ def _result(ray: ModuleType, ended: object) -> LogCounts:
             "smaller --workers, if for want of a package, install it on every node of the "
             "cluster; then run the same command again to go on"
         ) from error
-    return counts
 
 
 BACKEND = Backend(_run)

@@ -9,7 +9,7 @@ from impromptu.answer_files import TASKS
 from impromptu.arrays import Floats
 from impromptu.clip import STEP_S, Trajectory
 from impromptu.conversation import Sample
-from impromptu.engines import Completion, Engine
+from impromptu.engines import Completion, Engine, one_by_one
 from impromptu.engines._told import Told, read_history, read_speed, told_commands
 from impromptu.meta_actions import STRICT, decide
 from impromptu.questions import Question, meta_action, nuscenes_planning, trajectory
@@ -117,4 +117,4 @@ def path_engine(path_m: Callable[[Asked], Floats]) -> Engine:
         asked = read_asked(sample)
         return asked.answer(path_m(asked)) if asked else UNSUPPORTED
 
-    return Engine(lambda settings: lambda samples: list(map(answer, samples)), runs_model=False)
+    return Engine(lambda settings: one_by_one(answer), runs_model=False)

@@ -14,7 +14,7 @@ import numpy as np
 
 from impromptu.arrays import Floats, floats
 from impromptu.conversation import Sample
-from impromptu.engines import Answerer, Completion, Engine, Settings
+from impromptu.engines import Answerer, Completion, Engine, Settings, one_by_one
 from impromptu.engines._asked import UNSUPPORTED, Asked, read_asked
 from impromptu.files import read_json
 
@@ -103,7 +103,7 @@ def _open(settings: Settings) -> Answerer:
             return UNSUPPORTED
         return asked.answer(mlp.path_m(asked))
 
-    return lambda samples: list(map(answer, samples))
+    return one_by_one(answer)
 
 
 ENGINE = Engine(_open, runs_model=False, fitted=True)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from impromptu.conversation import Sample
-from impromptu.engines import Answerer, Completion, Engine, Settings
+from impromptu.engines import Answerer, Completion, Engine, Settings, one_by_one
 from impromptu.engines._asked import UNSUPPORTED, task_of
 from impromptu.engines._training_file import training_samples
 from impromptu.questions import AnswerError, motion_intention
@@ -25,7 +25,7 @@ def _open(settings: Settings) -> Answerer:
     common = _commonest(training_samples(settings, "majority", TASKS))
     if not common:
         raise ValueError(f"{settings.model}: no answered sample of {', '.join(TASKS)} in it")
-    return lambda samples: [_answer(sample, common) for sample in samples]
+    return one_by_one(lambda sample: _answer(sample, common))
 
 
 def _commonest(samples: Sequence[Sample]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from scipy.spatial import KDTree
 
 from impromptu.arrays import Floats
 from impromptu.conversation import Sample
-from impromptu.engines import Answerer, Completion, Engine, Settings
+from impromptu.engines import Answerer, Completion, Engine, Settings, one_by_one
 from impromptu.engines._asked import UNSUPPORTED, read_asked
 from impromptu.engines._training_file import training_samples
 
@@ -64,7 +64,7 @@ def _open(settings: Settings) -> Answerer:
     by_task = {
         task: Neighbours.of(np.stack(numbers[task]), answers[task]) for task in sorted(answers)
     }
-    return lambda samples: [_answer(sample, by_task) for sample in samples]
+    return one_by_one(lambda sample: _answer(sample, by_task))
 
 
 def _answer(sample: Sample, by_task: dict[str, Neighbours]) -> Completion:

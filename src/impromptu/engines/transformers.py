@@ -1,44 +1,34 @@
 """Qwen2.5-VL by Hugging Face transformers, asked exactly as LLaMA-Factory trained it."""
 
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from impromptu import torch_cpu
-from impromptu.conversation import IMAGE, Sample
-from impromptu.engines import Answerer, Completion, Decoding, Engine, Settings
-from impromptu.engines._image_budget import open_image
+from impromptu.conversation import Sample
+from impromptu.engines import (
+    Answerer,
+    Completion,
+    Decoding,
+    Engine,
+    Refused,
+    Settings,
+    _qwen_chat,
+    in_batches,
+)
 
 if TYPE_CHECKING:
     import torch
 
-TEMPLATE = "qwen2_vl"
-_SYSTEM = "You are a helpful assistant."
-_IMAGE_TOKENS = "<|vision_start|><|image_pad|><|vision_end|>"
-_ENDS = ("<|im_end|>", "<|endoftext|>")
-
-
-def chat_text(prompt: str) -> str:
-    """Wrap a prompt as LLaMA-Factory's ``qwen2_vl`` template does, up to where the answer begins.
-
-    Each image stands as one ``<|image_pad|>``, which the processor multiplies by its size.
-    """
-    content = prompt.replace(IMAGE, _IMAGE_TOKENS)
-    return (
-        f"<|im_start|>system\n{_SYSTEM}<|im_end|>\n"
-        f"<|im_start|>user\n{content}<|im_end|>\n"
-        "<|im_start|>assistant\n"
-    )
-
 
 def _open(settings: Settings) -> Answerer:
-    if settings.template != TEMPLATE:
-        raise ValueError(
-            f"template {settings.template!r}: this engine knows only {TEMPLATE!r}, "
-            "LLaMA-Factory's template of Qwen2-VL and Qwen2.5-VL"
-        )
+    return in_batches(load(settings), settings.batch_size)
+
+
+def load(settings: Settings) -> "Qwen":
+    """Load the model."""
+    _qwen_chat.refuse_template(settings.template)
+    _qwen_chat.check_checkpoint(settings.model)
     torch_cpu.hook()
     try:
         import torch
@@ -46,7 +36,7 @@ def _open(settings: Settings) -> Answerer:
     except ModuleNotFoundError as error:
         error.add_note("this engine needs more: pip install 'impromptu-vla[transformers]'")
         raise
-    _check_checkpoint(settings.model)
+    _qwen_chat.check_kind(settings.model)
     on_gpu = torch.cuda.is_available()
     model = transformers.AutoModelForImageTextToText.from_pretrained(
         settings.model, dtype=torch.bfloat16 if on_gpu else torch.float32
@@ -54,20 +44,6 @@ def _open(settings: Settings) -> Answerer:
     processor = transformers.AutoProcessor.from_pretrained(settings.model, use_fast=True)
     model.generation_config = _generation(settings.decoding, processor.tokenizer)
     return Qwen(model.to("cuda" if on_gpu else "cpu").eval(), processor, settings)
-
-
-def _check_checkpoint(model: str) -> None:
-    """Refuse what is not a Qwen2.5-VL before anything large is read."""
-    from transformers import AutoConfig
-
-    if not model:
-        raise ValueError("no model given; expected a checkpoint folder or a hub name")
-    looks_local = model.startswith((".", "/", "~")) or model.count("/") != 1
-    if looks_local and not (Path(model) / "config.json").is_file():
-        raise FileNotFoundError(f"{model}: expected a checkpoint folder, with a config.json")
-    kind = AutoConfig.from_pretrained(model).model_type
-    if kind != "qwen2_5_vl":
-        raise ValueError(f"{model}: expected a Qwen2.5-VL (qwen2_5_vl), got a {kind}")
 
 
 def _generation(decoding: Decoding, tokenizer: Any) -> Any:
@@ -82,6 +58,7 @@ def _generation(decoding: Decoding, tokenizer: Any) -> Any:
     if decoding.temperature > 0:
         sampling = {
             "do_sample": True,
+            "num_return_sequences": decoding.n,
             "temperature": decoding.temperature,
             "top_p": decoding.top_p,
             "top_k": max(decoding.top_k, 0),
@@ -89,14 +66,10 @@ def _generation(decoding: Decoding, tokenizer: Any) -> Any:
     return GenerationConfig(
         max_new_tokens=decoding.max_new_tokens,
         repetition_penalty=decoding.repetition_penalty,
-        eos_token_id=tokenizer.convert_tokens_to_ids(_ENDS),
+        eos_token_id=tokenizer.convert_tokens_to_ids(_qwen_chat.ENDS),
         pad_token_id=tokenizer.pad_token_id,
         **sampling,
     )
-
-
-class _Refused(ValueError):
-    """A sample that cannot be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +86,7 @@ class Qwen:
         for sample in samples:
             try:
                 encoded.append(self.encode(sample))
-            except _Refused as error:
+            except Refused as error:
                 encoded.append(Completion("", "error", str(error)))
         asked = [one for one in encoded if isinstance(one, dict)]
         answers = iter(self._generate(asked, samples[0].id) if asked else ())
@@ -123,19 +96,12 @@ class Qwen:
         """Turn one sample into the model's inputs, as in training.
 
         Raises:
-            ValueError: An image cannot be read, or the prompt is too long.
+            Refused: An image cannot be read, or the prompt is too long.
         """
-        settings = self.settings
-        budget = settings.image_max_pixels, settings.image_min_pixels
-        try:
-            images = [open_image(settings.media_dir / path, *budget) for path in sample.images]
-        except OSError as error:
-            raise _Refused(str(error)) from error
-        text = [chat_text(sample.prompt)]
+        images = _qwen_chat.open_images(sample, self.settings)
+        text = [_qwen_chat.chat_text(sample.prompt)]
         inputs = self.processor(text=text, images=images or None, return_tensors="pt")
-        length = inputs["input_ids"].shape[1]
-        if length > settings.cutoff_len:
-            raise _Refused(f"the prompt has {length} tokens, cutoff_len is {settings.cutoff_len}")
+        _qwen_chat.refuse_long(inputs["input_ids"].shape[1], self.settings)
         return dict(inputs)
 
     def _generate(self, encoded: Sequence[dict[str, "torch.Tensor"]], key: str) -> list[Completion]:
@@ -143,7 +109,7 @@ class Qwen:
 
         inputs = self._batch(encoded)
         # From the batch's own key, so that a resumed run draws what an unbroken one would.
-        torch.manual_seed(self.settings.decoding.seed + zlib.crc32(key.encode()))
+        torch.manual_seed(_qwen_chat.seed_of(self.settings, key))
         try:
             with torch.inference_mode():
                 output = self.model.generate(**inputs)
@@ -152,7 +118,10 @@ class Qwen:
                 f"out of GPU memory with {len(encoded)} samples at once, the first being {key}; "
                 "choose a smaller --batch_size and start again: finished answers are kept"
             ) from error
-        return [self._completion(row) for row in output[:, inputs["input_ids"].shape[1] :].tolist()]
+        rows = output[:, inputs["input_ids"].shape[1] :].tolist()
+        drawn, n = [self._completion(row) for row in rows], self.settings.decoding.n
+        groups = [drawn[at : at + n] for at in range(0, len(drawn), n)]
+        return [replace(first, more=tuple(more)) for first, *more in groups]
 
     def _batch(self, encoded: Sequence[dict[str, "torch.Tensor"]]) -> dict[str, "torch.Tensor"]:
         """Join inputs: texts padded on the left, where no answer will follow, images in a row."""
@@ -180,4 +149,4 @@ class Qwen:
         return Completion(text, "length" if stop is None else "stop")
 
 
-ENGINE = Engine(_open)
+ENGINE = Engine(_open, whole_batches=True, uses=_qwen_chat.SETTINGS | {"batch_size"})
