@@ -8,6 +8,7 @@ import impromptu
 SRC = Path(impromptu.__file__).parent
 HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"} | {
     "huggingface_hub",
+    "llmcompressor",
     "msgpack",
     "openai",
     "py123d",
@@ -52,7 +53,7 @@ LAYERS = (
     ("policies", "audit_sources"),
     ("auditing", "generation", "inference", "evaluation", "parity", "released_protocol"),
     ("pictures", "report"),
-    ("contestants", "explorer", "rerun_export"),
+    ("contestants", "explorer", "rerun_export", "quantization"),
     ("comparison",),
     ("pipeline",),
     ("cli", "__main__"),
