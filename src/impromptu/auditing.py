@@ -104,6 +104,13 @@ def audit(
     return Result(names_read, records, tuple(sections))
 
 
+def named(
+    findings: Sequence[Finding], files: Sequence[File], media_dir: Path | None = None
+) -> tuple[Finding, ...]:
+    """Return findings, the gravest first, with places for the numbers of their examples."""
+    return _in_order(findings, _places(files, media_dir, findings))
+
+
 def _gravity(section: Section) -> int:
     return min((_ORDER.index(finding.severity) for finding in section.findings), default=9)
 

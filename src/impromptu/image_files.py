@@ -7,7 +7,7 @@ _HEADS_AND_ENDS = ((b"\xff\xd8\xff", b"\xff\xd9"), (b"\x89PNG\r\n\x1a\n", b"IEND
 """How JPEG and PNG files begin, and what stands in their last bytes."""
 
 
-def _open_at_once(path: str, flags: int) -> int:
+def open_at_once(path: str, flags: int) -> int:
     """Open without waiting, as a pipe would have us do."""
     return os.open(path, flags | os.O_NONBLOCK)
 
@@ -15,7 +15,7 @@ def _open_at_once(path: str, flags: int) -> int:
 def image_fault(path: Path) -> str:
     """Say what is wrong with an image file, if anything."""
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
+        with open(path, "rb", opener=open_at_once) as file:
             head = file.read(8)
             file.seek(max(0, file.seek(0, os.SEEK_END) - 64))
             tail = file.read()

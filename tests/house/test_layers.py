@@ -49,7 +49,7 @@ LAYERS = (
     ("policies", "audit_sources"),
     ("auditing", "generation", "inference", "evaluation", "released_protocol"),
     ("pictures", "report"),
-    ("contestants", "explorer", "rerun_export"),
+    ("contestants", "explorer", "preflight", "rerun_export"),
     ("pipeline",),
     ("cli", "__main__"),
 )
