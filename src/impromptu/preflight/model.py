@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from impromptu import torch_cpu
-from impromptu.files import read_json
+from impromptu.files import read_json, read_yaml_mapping
 from impromptu.preflight.plan import Plan
 from impromptu.preflight.tokens import TEMPLATES, ImageRule, Rules
 
@@ -109,13 +109,15 @@ def read_rules(plan: Plan) -> Rules:
     """
     model, template = plan.model_name_or_path, TEMPLATES[plan.template]
     image = _image_rule(plan)
+    described = plan.new_special_tokens_config  # LLaMA-Factory's words for it, by token
+    special = list(read_yaml_mapping(Path(described)) if described else plan.add_special_tokens)
     _needs_transformers()
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, use_fast=True)
         tokenizer.add_tokens(list(plan.add_tokens), special_tokens=False)
-        tokenizer.add_tokens(list(plan.add_special_tokens), special_tokens=True)
+        tokenizer.add_tokens(special, special_tokens=True)
         tokenizer.add_special_tokens({"eos_token": "<|im_end|>"})
         written = tokenizer.backend_tokenizer.to_str()
     except Exception as error:  # of as many kinds as there are damaged files

@@ -52,7 +52,7 @@ class Plan:
     image_min_pixels: int = 1_024
     add_tokens: tuple[str, ...] = ()
     add_special_tokens: tuple[str, ...] = ()
-    split_special_tokens: bool = False
+    new_special_tokens_config: str = ""
     per_device_train_batch_size: int = 8
     gradient_accumulation_steps: int = 1
     num_train_epochs: float = 3.0
