@@ -54,7 +54,7 @@ for given in json.load(open(sys.argv[1])):
 json.dump(told, open(sys.argv[1], "w"))
 """
 
-TEMPLATES = {
+TEMPLATES: dict[str, dict[str, Any]] = {
     "qwen2_vl": {},
     "qwen3_vl": {},
     "qwen3_vl no": {"enable_thinking": False},
@@ -147,7 +147,7 @@ def trainings(data: Path, tiny_checkpoint: Path) -> dict[str, dict[str, Any]]:
     for name, given in TEMPLATES.items():
         template = name.split()[0]
         for dataset in ("awkward", "miniature"):
-            made[f"{name} {dataset}"] = {
+            usual: dict[str, Any] = {
                 "stage": "sft",
                 "do_train": True,
                 "finetuning_type": "full",
@@ -159,7 +159,8 @@ def trainings(data: Path, tiny_checkpoint: Path) -> dict[str, dict[str, Any]]:
                 "image_max_pixels": 262_144,
                 "output_dir": str(data / "out"),
                 "use_cpu": True,
-            } | given
+            }
+            made[f"{name} {dataset}"] = usual | given
     return made
 
 
@@ -200,7 +201,9 @@ def test_lengths_are_llamafactorys(
     plan = _plan(trainings[name], data)
     rows = json.loads((data / f"{dataset}.json").read_text())
     entry = json.loads((data / "dataset_info.json").read_text())[dataset]
-    found = Examiner(Job(read_rules(plan), str(data))).examine(rows, names_of(entry))
+    found = Examiner(Job(read_rules(plan, Path(plan.model_name_or_path)), str(data))).examine(
+        rows, names_of(entry)
+    )
     fates = {at: reason for at, reason, _ in found.fates}
     for at, (row, theirs) in enumerate(zip(rows, told[name], strict=True)):
         fate = fates.get(at, "")
@@ -224,7 +227,8 @@ def test_images_are_cut_where_llamafactory_cuts_them(
 ) -> None:
     name = f"{template} awkward"
     rows = json.loads((data / "awkward.json").read_text())
-    job = Job(read_rules(_plan(trainings[name], data)), str(data))
+    plan = _plan(trainings[name], data)
+    job = Job(read_rules(plan, Path(plan.model_name_or_path)), str(data))
     found = Examiner(job).examine(rows, names_of(registry_entry("")))
     ours = {at for at, reason, _ in found.fates if reason == "image_cut"}
     pairs = enumerate(zip(told[name], told["qwen2_vl awkward"], strict=True))

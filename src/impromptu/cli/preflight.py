@@ -64,7 +64,8 @@ def _tell(report: Report) -> None:
         for section in report.sections:
             if section.findings[0].severity == severity:  # each section has its gravest first
                 _tell_section(section)
-    counts = ", ".join(f"{len(list(report.of(kind))):,} {kind}s" for kind in order)
+    found = {kind: sum(1 for _ in report.of(kind)) for kind in order}
+    counts = ", ".join(f"{count:,} {kind}{'s' * (count != 1)}" for kind, count in found.items())
     verdict = "do not start" if report.exit_code else "nothing would be lost"
     print(f"\n{report.path}: {verdict} ({counts})")
 

@@ -9,7 +9,7 @@ from impromptu.auditing import Section, named
 from impromptu.audits import Finding
 from impromptu.preflight import summary
 from impromptu.preflight.examine import Job
-from impromptu.preflight.model import Weights, read_rules, read_weights, zero_stage
+from impromptu.preflight.model import Weights, find_checkpoint, read_rules, read_weights, zero_stage
 from impromptu.preflight.parser import Parser
 from impromptu.preflight.plan import Plan, read_plan
 from impromptu.preflight.reading import BOTH, Reading
@@ -87,9 +87,10 @@ def preflight(asked: Asked) -> Report:
 
 
 def _preflight(asked: Asked, plan: Plan, parser: Parser) -> Report:
-    of_yaml = [*check_yaml(plan), *check_template(plan)]
-    rules, of_model = _rules(plan)
-    weights, of_weights = _weights(plan)
+    checkpoint, of_checkpoint = _checkpoint(plan)
+    of_yaml = [*check_yaml(plan), *check_template(plan, checkpoint)]
+    rules, of_tokens = _rules(plan, checkpoint)
+    weights, of_weights = _weights(plan, checkpoint)
     sources = find_sources(plan, asked.held_out)
     reading = Reading(plan, sources.datasets)
     reading.read(Job(rules, str(plan.images_from)), asked.workers)
@@ -102,7 +103,7 @@ def _preflight(asked: Asked, plan: Plan, parser: Parser) -> Report:
     of_data = [*sources.findings, *summary.samples(plan, reading)]
     found = {
         "yaml": ("The YAML", [*of_yaml, parser.finding()]),
-        "model": ("The model", [*of_model, *of_weights]),
+        "model": ("The model", [*of_checkpoint, *of_tokens, *of_weights]),
         "samples": ("Samples", [*of_data, *summary.left_out(plan, reading, steps)]),
         "tokens": ("Tokens", list(summary.lengths(plan, reading))),
         **_audited(reading, rules),
@@ -130,23 +131,29 @@ def _audited(reading: Reading, rules: Rules | None) -> dict[str, tuple[str, list
     }
 
 
-def _rules(plan: Plan) -> tuple[Rules | None, list[Finding]]:
-    if plan.template not in TEMPLATES:
-        return None, []  # told with the YAML
-    if not plan.model_name_or_path:
-        return None, [Finding("error", "no_model", "No model_name_or_path is given.")]
+def _checkpoint(plan: Plan) -> tuple[Path | None, list[Finding]]:
     try:
-        return read_rules(plan), []
+        return find_checkpoint(plan.model_name_or_path), []
+    except (OSError, ValueError, ModuleNotFoundError) as error:
+        text = f"No tokens were counted, no memory computed: {_told(error)}"
+        return None, [Finding("error", "no_model", text)]
+
+
+def _rules(plan: Plan, checkpoint: Path | None) -> tuple[Rules | None, list[Finding]]:
+    if plan.template not in TEMPLATES or checkpoint is None:
+        return None, []  # told already
+    try:
+        return read_rules(plan, checkpoint), []
     except (OSError, ValueError, ModuleNotFoundError) as error:
         text = f"No tokens were counted: {_told(error)}"
         return None, [Finding("error", "no_tokenizer", text)]
 
 
-def _weights(plan: Plan) -> tuple[Weights | None, list[Finding]]:
-    if not plan.model_name_or_path:
+def _weights(plan: Plan, checkpoint: Path | None) -> tuple[Weights | None, list[Finding]]:
+    if checkpoint is None:
         return None, []
     try:
-        return read_weights(plan), []
+        return read_weights(plan, checkpoint), []
     except (OSError, ValueError, ModuleNotFoundError) as error:
         text = f"No memory was computed: {_told(error)}"
         return None, [Finding("warning", "no_weights", text)]

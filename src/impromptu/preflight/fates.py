@@ -17,7 +17,10 @@ STOPS = {
     "no_messages": "{n} records have no list of messages under the name the registry gives.",
     "no_utf8": "{n} records hold characters that no UTF-8 file can hold: loading them fails.",
     "marks": "In {n} samples the <image> markers are not as many as the images: an error.",
-    "missing_image": "{n} samples name an image that is not there: an error when tokenised.",
+    "missing_image": (
+        "{n} samples name an image that is not there, neither from media_dir (by default "
+        "dataset_dir) nor from here: an error when tokenised."
+    ),
     "not_a_file": "{n} samples name a folder, a pipe or the like as an image.",
     "unreadable_image": "{n} samples have an image that cannot be opened.",
     "truncated_image": "{n} samples have an image whose end is missing: an error when tokenised.",

@@ -14,6 +14,9 @@ _PIXELS = (56 * 56, 28 * 28 * 1280)
 """The image processor's own budget where a checkpoint tells none."""
 
 _VISION = ("visual.pos_embed", "visual.patch_embed", "visual.blocks", "visual.deepstack_merger")
+_SMALL = ("*.json", "*.txt", "*.jinja")
+"""Files of a checkpoint that hold no weights."""
+
 _PROJECTOR = "visual.merger"
 
 
@@ -41,53 +44,50 @@ class Weights:
         return sum(self.parts.values())
 
 
-def read_config(model: str) -> dict[str, Any]:
-    """Read ``config.json`` of a folder, or of a checkpoint on the hub.
+def find_checkpoint(model: str) -> Path:
+    """Return the folder of a checkpoint; of one on the hub, all but its weights are fetched.
 
     Raises:
-        OSError: There is none, or the hub cannot be reached.
-        ValueError: It is no JSON object.
+        OSError: There is no such folder, or the hub does not give it.
+        ValueError: No model is named.
+        ModuleNotFoundError: huggingface_hub is not installed.
     """
-    config = _read(model, "config.json")
-    if config is None:
-        raise FileNotFoundError(f"{model}: expected a checkpoint, with a config.json")
-    return config
+    if not model:
+        raise ValueError("no model_name_or_path is given")
+    folder = Path(model)
+    if not folder.is_dir():
+        if model.startswith((".", "/", "~")) or model.count("/") != 1:
+            raise FileNotFoundError(f"{model}: no such folder; expected a checkpoint")
+        folder = _fetched(model)
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(f"{model}: expected a checkpoint folder, with a config.json")
+    return folder
 
 
-def _read(model: str, name: str) -> dict[str, Any] | None:
-    """Read one JSON file of a checkpoint; None if it has no such file."""
-    if is_folder(model):
-        path = Path(model) / name
-        if not path.is_file():
-            return None
-    else:
-        _needs_transformers()
-        from transformers.utils import cached_file
+def _fetched(model: str) -> Path:
+    _needs_transformers()
+    from huggingface_hub import snapshot_download
 
-        try:
-            found = cached_file(model, name, _raise_exceptions_for_missing_entries=False)
-        except Exception as error:  # of the hub's client, of many kinds
-            raise OSError(_unreachable(model, error)) from error
-        if found is None:
-            return None
-        path = Path(found)
+    try:
+        return Path(snapshot_download(model, allow_patterns=list(_SMALL)))
+    except Exception as error:  # of the hub's client, of many kinds
+        raise OSError(
+            f"{model}: it is no folder here, and the hub does not give it "
+            f"({type(error).__name__}); download it first, or name its folder: "
+            "model_name_or_path=FOLDER"
+        ) from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ValueError: It is none.
+    """
     value = read_json(path)
     if not isinstance(value, dict):
         raise ValueError(f"{path}: expected an object, got {value!r:.60}")
     return value
-
-
-def is_folder(model: str) -> bool:
-    """Tell a folder's path from a name on the hub."""
-    return Path(model).is_dir() or model.startswith((".", "/", "~")) or model.count("/") != 1
-
-
-def _unreachable(model: str, error: Exception) -> str:
-    first = str(error).strip().splitlines() or [type(error).__name__]
-    return (
-        f"{model}: it is no folder here, and the hub does not give it ({first[0]:.160}); "
-        "download it first, or name its folder: model_name_or_path=FOLDER"
-    )
 
 
 def _needs_transformers() -> None:
@@ -99,29 +99,27 @@ def _needs_transformers() -> None:
         raise
 
 
-def read_rules(plan: Plan) -> Rules:
+def read_rules(plan: Plan, checkpoint: Path) -> Rules:
     """Load the tokenizer, and the image processor's sizes.
 
     Raises:
-        OSError: The checkpoint is not there.
         ValueError: Its tokenizer cannot be loaded, or its image processor tells no sizes.
         ModuleNotFoundError: transformers is not installed.
     """
-    model, template = plan.model_name_or_path, TEMPLATES[plan.template]
-    image = _image_rule(plan)
+    template, image = TEMPLATES[plan.template], _image_rule(plan, checkpoint)
     described = plan.new_special_tokens_config  # LLaMA-Factory's words for it, by token
     special = list(read_yaml_mapping(Path(described)) if described else plan.add_special_tokens)
     _needs_transformers()
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model, use_fast=True)
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint, use_fast=True)
         tokenizer.add_tokens(list(plan.add_tokens), special_tokens=False)
         tokenizer.add_tokens(special, special_tokens=True)
         tokenizer.add_special_tokens({"eos_token": "<|im_end|>"})
         written = tokenizer.backend_tokenizer.to_str()
     except Exception as error:  # of as many kinds as there are damaged files
-        raise ValueError(f"{model}: its tokenizer cannot be loaded: {error!s:.200}") from error
+        raise ValueError(f"{checkpoint}: its tokenizer cannot be loaded: {error!s:.200}") from error
     system = template.system if plan.default_system is None else plan.default_system
     forgets = plan.mask_history and not plan.preserve_thinking
     return Rules(
@@ -136,14 +134,14 @@ def read_rules(plan: Plan) -> Rules:
     )
 
 
-def _image_rule(plan: Plan) -> ImageRule:
-    model, name = plan.model_name_or_path, "preprocessor_config.json"
-    told = _read(model, name)
-    if told is None:  # as transformers 5 writes it
-        name = "processor_config.json"
-        told = (_read(model, name) or {}).get("image_processor")
+def _image_rule(plan: Plan, checkpoint: Path) -> ImageRule:
+    path, told = checkpoint / "preprocessor_config.json", None
+    if path.is_file():
+        told = read_object(path)
+    elif (path := checkpoint / "processor_config.json").is_file():  # as transformers 5 writes it
+        told = read_object(path).get("image_processor")
     if not isinstance(told, dict):
-        raise ValueError(f"{model}: expected a preprocessor_config.json; the model sees no images")
+        raise ValueError(f"{checkpoint}: expected a preprocessor_config.json, for images")
     size = told.get("size")
     size = size if isinstance(size, dict) else {}
     numbers = {
@@ -154,32 +152,31 @@ def _image_rule(plan: Plan) -> ImageRule:
     }
     for key, value in numbers.items():
         if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{model}/{name}: {key} is {value!r:.60}; expected a whole number")
+            raise ValueError(f"{path}: {key} is {value!r:.60}; expected a whole number")
     patch, merge, least, most = numbers.values()
     return ImageRule(patch, merge, least, most, plan.image_min_pixels, plan.image_max_pixels)
 
 
-def read_weights(plan: Plan) -> Weights:
+def read_weights(plan: Plan, checkpoint: Path) -> Weights:
     """Count parameters: the model is built of its ``config.json``, without memory for weights.
 
     Raises:
-        OSError: The checkpoint is not there.
         ValueError: transformers cannot build a model of its config.
         ModuleNotFoundError: torch or transformers is not installed.
     """
-    model = plan.model_name_or_path
-    read_config(model)
     _needs_transformers()
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
     try:
-        config = AutoConfig.from_pretrained(model)
+        config = AutoConfig.from_pretrained(checkpoint)
         with torch.device("meta"):
             built = AutoModelForImageTextToText.from_config(config)
         built.tie_weights()
     except Exception as error:  # of as many kinds as there are damaged files
-        raise ValueError(f"{model}: no model can be built of its config: {error!s:.200}") from error
+        raise ValueError(
+            f"{checkpoint}: no model can be built of its config: {error!s:.200}"
+        ) from error
     sizes = {name: weight.numel() for name, weight in built.named_parameters()}
     parts = {"language model": 0, "vision tower": 0, "projector": 0}
     for name, count in sizes.items():

@@ -23,7 +23,8 @@ BOTH = ("splits", "image_content")
 """Audits of what is trained on, and those that compare it with what is held out."""
 
 _WORD = re.compile(r"</?[A-Za-z|][^<>\n]{0,40}>")
-_WORDS = 5_000
+_WORDS, _FIELDS = 5_000, 1_000
+"""So many are told apart at most; only made-up files have more."""
 
 
 @dataclass(slots=True)
@@ -113,7 +114,8 @@ class Reading:
         for at, reason, detail in found.fates:
             seen.fates[reason] += 1
             self.tally.add(reason, records[at], detail)
-        self.kinds[dataset.name] += found.kinds
+        if len(self.kinds[dataset.name]) < _FIELDS:
+            self.kinds[dataset.name] += found.kinds
         self.images += found.images
         self.image_tokens += found.image_tokens
         self.tokens.extend(filter(None, found.tokens))

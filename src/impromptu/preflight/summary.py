@@ -208,6 +208,8 @@ def told_time(
     if tokens_per_s is None:
         text = "No --tokens_per_s was given, so no time: measure ten steps on one GPU."
         return Finding("note", "time", text)
+    if not reading.kept:
+        return Finding("note", "time", "No tokens were counted, so no time.")
     a_sequence = sum(reading.kept) / max(steps.sequences, 1)
     if plan.packs:
         a_sequence = plan.cutoff_len

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from impromptu.audits import Finding
-from impromptu.preflight.model import read_config, zero_stage
+from impromptu.preflight.model import read_object, zero_stage
 from impromptu.preflight.plan import Plan
 from impromptu.preflight.tokens import TEMPLATES
 
@@ -33,8 +33,8 @@ def check_yaml(plan: Plan) -> Iterator[Finding]:
         yield Finding("note", "mask_history", "mask_history: only last answers are learnt.")
 
 
-def check_template(plan: Plan) -> Iterator[Finding]:
-    """Yield what is wrong with the template, for itself and for the model."""
+def check_template(plan: Plan, checkpoint: Path | None) -> Iterator[Finding]:
+    """Yield what is wrong with the template, for itself and for the model, if that is there."""
     if not plan.template:
         text = "No template is given; LLaMA-Factory guesses one from the tokenizer."
         yield Finding("error", "template", f"{text} Give one: {', '.join(TEMPLATES)}.")
@@ -45,17 +45,18 @@ def check_template(plan: Plan) -> Iterator[Finding]:
         yield Finding("error", "template", f"{text} {hint}".strip())
         return
     try:
-        kind = str(read_config(plan.model_name_or_path).get("model_type"))
-    except (OSError, ValueError, ModuleNotFoundError):
-        return  # told where the model is read
-    if kind not in (models := TEMPLATES[plan.template].models):
+        kind = str(read_object(checkpoint / "config.json").get("model_type")) if checkpoint else ""
+    except ValueError as error:
+        yield Finding("error", "template", f"The model's kind is not known: {error}")
+        return
+    if kind and kind not in (models := TEMPLATES[plan.template].models):
         fits = [name for name, one in TEMPLATES.items() if kind in one.models]
         text = (
             f"template {plan.template!r} is for {' and '.join(models)}; the model is a {kind!r}"
             f"{', whose template is ' + ' or '.join(fits) if fits else ''}."
         )
         yield Finding("error", "template", text)
-    elif TEMPLATES[plan.template].reasons and plan.enable_thinking:
+    if TEMPLATES[plan.template].reasons and plan.enable_thinking:
         text = (
             f"template {plan.template!r} teaches an empty <think></think> before every answer; "
             f"{plan.template}_nothink does not."
