@@ -56,9 +56,7 @@ class Loader:
 @pytest.mark.parametrize("drop_last", [False, True])
 def test_steps_are_the_trainers(drop_last: bool) -> None:
     """Accelerate's sharding of batches and the Trainer's own count, on drawn numbers."""
-    pytest.importorskip("torch")
-    pytest.importorskip("transformers")
-    from accelerate.data_loader import BatchSamplerShard
+    shard = pytest.importorskip("accelerate.data_loader").BatchSamplerShard
     from torch.utils.data import BatchSampler, SequentialSampler
     from transformers import Trainer
 
@@ -77,7 +75,7 @@ def test_steps_are_the_trainers(drop_last: bool) -> None:
         )
         if len(sampler) < gpus:
             continue  # fewer batches than GPUs are refused
-        loader = Loader(len(BatchSamplerShard(sampler, gpus, 0)))
+        loader = Loader(len(shard(sampler, gpus, 0)))
         whole = Trainer.set_initial_training_values(Loader(samples), given, loader, 1)
         found = steps_of(given, samples, gpus)
         assert (found.per_epoch, found.total) == (whole[1], whole[6])

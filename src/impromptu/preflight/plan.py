@@ -42,7 +42,6 @@ class Plan:
     mask_history: bool = False
     packing: bool = False
     neat_packing: bool = False
-    streaming: bool = False
     mix_strategy: str = "concat"
     max_samples: int | None = None
     val_size: float = 0.0
@@ -62,7 +61,6 @@ class Plan:
     fp16: bool = False
     pure_bf16: bool = False
     quantization_bit: int | None = None
-    optim: str = "adamw_torch"
     disable_gradient_checkpointing: bool = False
     freeze_vision_tower: bool = True
     freeze_multi_modal_projector: bool = True

@@ -194,8 +194,8 @@ def _told_bytes(plan: Plan, memory: Memory, stage: int, gpus: int, longest: int)
     zero = f"ZeRO-{stage}" if stage else "no DeepSpeed"
     text = (
         f"About {memory.total / GIB:.3g} GiB a GPU ({plan.finetuning_type}, {zero}, {gpus} "
-        f"GPU{'s' * (gpus > 1)}), at {plan.per_device_train_batch_size} x {longest:,} tokens; by "
-        "formulas, see docs/preflight.md: leave a fifth spare."
+        f"GPU{'s' * (gpus > 1)}), under AdamW, at {plan.per_device_train_batch_size} x "
+        f"{longest:,} tokens; by the formulas of docs/preflight.md: leave a fifth spare."
     )
     table = (tuple(shares), tuple(f"{size / GIB:.3g} GiB" for size in shares.values()))
     return Finding("note", "memory", text, memory.total, table=table, figures=shares)
