@@ -25,11 +25,13 @@ class File:
     Attributes:
         columns: The registry's names of its fields.
         registered: The folder of the registry that lists it, from which its images start.
+        split: What it is used for; by default what its name tells.
     """
 
     path: Path
     columns: Mapping[str, str]
     registered: Path | None = None
+    split: str = ""
 
 
 def find_files(inputs: Sequence[Path]) -> list[File]:
@@ -104,6 +106,13 @@ def read(files: Sequence[File], media_dir: Path | None = None) -> Iterator[list[
         files: What to read.
         media_dir: Where image paths start; by default where the first image of a file is found.
     """
+    yield from (records for _, _, records in read_rows(files, media_dir))
+
+
+def read_rows(
+    files: Sequence[File], media_dir: Path | None = None
+) -> Iterator[tuple[File, list[Any], list[Record]]]:
+    """Yield the same, with their file and the values that they are records of."""
     number = 0
     for file, name in zip(files, names_of(files), strict=True):
         source, row = None, 0
@@ -116,7 +125,7 @@ def read(files: Sequence[File], media_dir: Path | None = None) -> Iterator[list[
                 if source is not None
             ]
             number, row = number + len(batch), row + len(batch)
-            yield records
+            yield file, [value for value, _ in batch], records
 
 
 def _values(file: File) -> Iterator[Sequence[tuple[Any, Mapping[str, Image] | None]]]:
@@ -133,7 +142,7 @@ def _values(file: File) -> Iterator[Sequence[tuple[Any, Mapping[str, Image] | No
 
 
 def _source(file: File, name: str, media_dir: Path | None, first: Any) -> Source:
-    split = split_of(name) or split_of(file.path.resolve().parent.name)
+    split = file.split or split_of(name) or split_of(file.path.resolve().parent.name)
     return Source(name, split, os.path.abspath(media_dir or _media_dir(file, first)))
 
 

@@ -118,6 +118,13 @@ def _empty(names: Sequence[str]) -> list[Finding]:
     return [Finding("warning", "empty_file", text, len(names), examples=tuple(names[:SHOWN]))]
 
 
+def named(
+    findings: Sequence[Finding], files: Sequence[File], media_dir: Path | None = None
+) -> tuple[Finding, ...]:
+    """Return findings, the gravest first, with places for the numbers of their examples."""
+    return _in_order(findings, _places(files, media_dir, findings))
+
+
 def _gravity(section: Section) -> int:
     return min((_ORDER.index(finding.severity) for finding in section.findings), default=9)
 

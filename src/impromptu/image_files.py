@@ -7,6 +7,11 @@ _HEADS_AND_ENDS = ((b"\xff\xd8\xff", b"\xff\xd9"), (b"\x89PNG\r\n\x1a\n", b"IEND
 """How JPEG and PNG files begin, and what stands in their last bytes."""
 
 
+def open_at_once(path: str, flags: int) -> int:
+    """Open without waiting, as a pipe would have us do."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def image_fault(path: Path) -> str:
     """Say what is wrong with an image file, if anything."""
     try:
@@ -23,8 +28,7 @@ def image_fault(path: Path) -> str:
 
 def _ends(path: Path) -> tuple[bytes, bytes]:
     """Return the first 8 and the last 64 bytes of a file."""
-    # A pipe would have us wait until somebody writes into it.
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    handle = open_at_once(str(path), os.O_RDONLY)
     try:
         size = os.fstat(handle).st_size
         return os.pread(handle, 8, 0), os.pread(handle, 64, max(0, size - 64))

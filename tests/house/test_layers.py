@@ -53,7 +53,7 @@ LAYERS = (
     ("policies", "audit_sources"),
     ("auditing", "generation", "inference", "evaluation", "parity", "released_protocol"),
     ("pictures", "report"),
-    ("contestants", "explorer", "rerun_export", "quantization"),
+    ("contestants", "explorer", "preflight", "rerun_export", "quantization"),
     ("comparison",),
     ("pipeline",),
     ("cli", "__main__"),

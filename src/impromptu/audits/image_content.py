@@ -9,6 +9,7 @@ import numpy as np
 from impromptu.arrays import Bools, Ints
 from impromptu.audits import Audit, Finding, Image, Record, Severity, graded
 from impromptu.audits._keys import first_pairs
+from impromptu.image_files import open_at_once
 
 _REMEMBERED = 100_000
 _ENDS = 64
@@ -82,7 +83,7 @@ def _graded(count: int, total: int) -> Severity:
 def _content(path: str) -> int | None:
     """Return a key of a file's content; None if there is no such file."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=open_at_once) as file:
             size = os.fstat(file.fileno()).st_size
             room = max(0, size - _ENDS)
             parts = [os.pread(file.fileno(), _ENDS, at) for at in (room // 2, room)]

@@ -18,7 +18,7 @@ def _run(
         yield from ((unit, work(unit)) for unit in units)
         return
     spawn = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=end_with_parent) as pool:
         asked = {pool.submit(work, unit): unit for unit in units}
         try:
             for future in as_completed(asked):
@@ -33,7 +33,7 @@ def _run(
             raise
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have this worker end when the main process is killed; it would wait for work forever."""
 
     def wait() -> None:

@@ -35,6 +35,15 @@ def open_image(path: Path, max_pixels: int, min_pixels: int) -> Image.Image:
     return _resized(image, *_not_too_long(*image.size))
 
 
+def trained_size(width: int, height: int, max_pixels: int, min_pixels: int) -> tuple[int, int]:
+    """Return the (width, height) in px that ``open_image`` gives an image of such a size."""
+    if width * height > max_pixels:
+        width, height = _scaled(width, height, max_pixels)
+    if width * height < min_pixels:
+        width, height = _scaled(width, height, min_pixels)
+    return _not_too_long(*_not_too_thin(width, height))
+
+
 def _resized(image: Image.Image, width: int, height: int) -> Image.Image:
     return image if image.size == (width, height) else image.resize((width, height))
 
