@@ -72,7 +72,7 @@ def results(
         "model_name_or_path": tiny_checkpoint,
         "dataset": "first",
         "output_dir": folder / "full",
-        "max_steps": 200,
+        "max_steps": 140,
     }
     lora = {
         "model_name_or_path": folder / "full",
@@ -83,7 +83,7 @@ def results(
         "lora_rank": 32,
         "lora_alpha": 32,
         "learning_rate": 3e-3,
-        "max_steps": 150,
+        "max_steps": 100,
     }
     merged = {
         "model_name_or_path": folder / "full",
@@ -138,5 +138,5 @@ def test_merging_keeps_the_logits(results: Path, data: Path) -> None:
         alone = base(**asked).logits[seen]
         adapted = PeftModel.from_pretrained(base, results / "lora")(**asked).logits[seen]
         difference = (merged(**asked).logits[seen] - adapted).abs().max()
-    assert difference < 1e-3, "float32 sums in another order"
+    assert difference < 1e-4, "float32 sums in another order"
     assert (adapted - alone).abs().max() > 1, "the adapter does something"
