@@ -128,6 +128,8 @@ template: {template}
 cutoff_len: 4096
 overwrite_cache: true
 preprocessing_num_workers: 32
+# Images are opened and scaled while the GPU works; the published recipe has it wait.
+dataloader_num_workers: 4
 """
 
 _OUTPUT = """

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.train, pytest.mark.slow]
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("transformers", reason="needs the train extra: transformers")
     out = tmp_path_factory.mktemp("gpu")
-    command = [sys.executable, str(SCRIPT), "--self-test", "--steps", "4", "--out", str(out)]
+    command = [sys.executable, str(SCRIPT), "--self-test", "--steps", "3", "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return out
