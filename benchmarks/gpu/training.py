@@ -126,7 +126,7 @@ VARIANTS = {
     "8 at once, no checkpointing, compiled": Variant(at_once=8, checkpointing=False, compiled=True),
     "vision trained too": Variant(vision=True),
 }
-SELF_TEST = ("published", "no checkpointing", "8 at once, no checkpointing")
+SELF_TEST = ("published", "8 at once, no checkpointing")
 
 
 def main() -> None:
