@@ -47,6 +47,7 @@ LAYERS = (
         "prompts_page",
         "registry",
         "tiny_model",
+        "training_matrix",
     ),
     ("clip_lookup", "ego_training", "manifest", "backends"),
     ("breakdown", "intervals", "reading", "scoring", "audit_records", "audit_shards"),
