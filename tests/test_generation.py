@@ -54,6 +54,7 @@ def test_counts_can_be_derived_by_hand(tmp_path: Path) -> None:
         "asked": 48,
         "samples": 22,
         "samples_with_missing_images": 22,
+        "answers_clipped": 0,
         "dropped": {"future_under_5s": 20, "past_under_1.5s": 6},
     }
     assert result.clips == 72

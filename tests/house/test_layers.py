@@ -26,6 +26,7 @@ LAYERS = (
         "sharegpt_rows",
         "tar_members",
     ),
+    ("action_tokens",),
     ("geometry", "poses"),
     ("clip", "conversation"),
     ("extraction", "filters", "sampling", "meta_actions", "visibility", "released"),
@@ -33,7 +34,7 @@ LAYERS = (
     ("surroundings",),
     ("clip_rows", "wording"),
     ("datasets", "questions", "metrics", "miniature"),
-    ("audits",),
+    ("answer_forms", "audits"),
     (
         "answer_files",
         "engines",
