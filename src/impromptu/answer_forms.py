@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from impromptu.action_tokens import Codebook
-from impromptu.clip import Agent, Clip, MetaAction, Observation, Trajectory, Unanswerable, covers_s
+from impromptu.clip import Agent, Clip, MetaAction, Observation, Trajectory, covers_s
 from impromptu.meta_actions import STRICT
 from impromptu.preset import Preset
 from impromptu.questions import Question, _waypoints, motion_intention, vulnerable_road_users

@@ -153,7 +153,7 @@ def rows(
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A sample, what is wrong with one of its images (empty: nothing), and whether it is clipped."""
+    """A sample; what is wrong with an image of it, empty if nothing; whether it is clipped."""
 
     sample: Sample
     fault: str
