@@ -50,7 +50,9 @@ def train(yaml: Path, overrides: Sequence[str]) -> None:
         error.add_note("training needs more: pip install 'impromptu-vla[train]'")
         raise
     given = OmegaConf.merge(OmegaConf.load(yaml), OmegaConf.from_cli(list(overrides)))
-    arguments: dict[str, Any] = OmegaConf.to_container(given)
+    arguments = OmegaConf.to_container(given)
+    if not isinstance(arguments, dict):
+        raise ValueError(f"{yaml}: expected a mapping of keys to values")
     weight = _weight(arguments.pop(WEIGHT, 0.0))
     _check_arguments(arguments)
     with replaced_trainer(weight) as trainer:
@@ -69,7 +71,7 @@ def _weight(value: object) -> float:
     return float(str(value))
 
 
-def _check_arguments(arguments: Mapping[str, Any]) -> None:
+def _check_arguments(arguments: Mapping[Any, Any]) -> None:
     if (stage := arguments.get("stage")) != "sft":
         raise ValueError(f"stage: expected 'sft', which has answers to learn; got {stage!r}")
     for key, why in _REFUSED.items():

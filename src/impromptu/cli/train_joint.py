@@ -1,4 +1,4 @@
-"""``impromptu train-joint``: LLaMA-Factory's training, with the distance of waypoints in its loss."""
+"""``impromptu train-joint``: LLaMA-Factory's training, with waypoints in its loss."""
 
 import argparse
 from pathlib import Path
