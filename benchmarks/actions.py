@@ -26,7 +26,7 @@ from impromptu.questions import AnswerError
 from impromptu.questions.nuscenes_planning import QUESTION
 from impromptu.registry import load_samples
 
-YAML = Path(__file__).parents[1] / "train/Qwen2_5-VL/tiny_actions_cpu.yaml"
+YAML = Path(__file__).parents[1] / "train/Qwen2_5-VL/actions/tiny_actions_cpu.yaml"
 TRAIN, VAL = "nuscenes_planning_train", "nuscenes_planning_val"
 LOGS, BATCH, MOST_TOKENS = 8, 20, 220
 

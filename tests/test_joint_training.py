@@ -22,7 +22,7 @@ from impromptu.joint_training import joint_trainer, replaced_trainer, train
 torch = pytest.importorskip("torch", reason="needs the train extra: torch")
 
 ROOT = Path(__file__).parents[1]
-YAML = ROOT / "train/Qwen2_5-VL/tiny_actions_cpu.yaml"
+YAML = ROOT / "train/Qwen2_5-VL/actions/tiny_actions_cpu.yaml"
 VOCABULARY = {"a": 0, "<|x+0.00|>": 1, "<|x+2.00|>": 2, "<|y+0.00|>": 3, "<|y-1.00|>": 4}
 
 

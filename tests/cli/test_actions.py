@@ -117,3 +117,34 @@ def test_slow_samples_pass_the_audits(made: Path, capsys: pytest.CaptureFixture[
     checks = ["--only", "leakage", "vocabulary", "text", "structure"]
     assert main(["audit", str(made / "slow"), *checks]) == 0
     assert "0 errors, 0 warnings" in capsys.readouterr().out
+
+
+def _answers(made: Path, name: str, engine: str) -> Path:
+    told = ["--dataset_dir", str(made / name), "--dataset", "synthetic_q7_test"]
+    out = made / f"{engine}_{name}.jsonl"
+    assert main(["infer", "--engine", engine, *told, "--save_name", str(out)]) == 0
+    return out
+
+
+def _l2_m(made: Path, true: str, predictions: Path) -> float:
+    told = ["--gt", str(made / true / "synthetic/q7_test.json"), "--pred", str(predictions)]
+    out = made / "scores.json"
+    assert main(["evaluate", *told, "--save_path", str(out), "--task", "q7"]) == 0
+    (result,) = json.loads(out.read_text())["results"]
+    assert result["joined_by"] == "id" and result["unreadable"] == 0 and result["read"] == 11
+    return float(result["metrics"]["ade_fde"]["figures"]["ade"])
+
+
+def test_scores_are_against_the_true_numbers_whatever_the_form(made: Path) -> None:
+    echoed = _answers(made, "slow", "echo")
+    assert _l2_m(made, "slow", echoed) == 0
+    bound_m = float(np.hypot(*load_codebook(made / "actions.json").bound_m))
+    assert 0 < _l2_m(made, "text", echoed) <= bound_m + 0.01
+
+
+def test_baselines_answer_slow_prompts_as_they_answer_plain_ones(made: Path) -> None:
+    plain, slow = (
+        [json.loads(line)["predict"] for line in path.read_text().splitlines()]
+        for path in (_answers(made, name, "constant_velocity") for name in ("text", "slow"))
+    )
+    assert plain == slow and all(plain)
