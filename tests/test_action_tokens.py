@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from impromptu.action_tokens import (
     TOKEN,
     Codebook,
+    Kind,
     errors_m,
     fit,
     load_codebook,
@@ -91,27 +93,37 @@ def test_places_end_at_the_first_token_out_of_turn() -> None:
 def test_uniform_steps_are_as_few_centimetres_apart_as_can_be() -> None:
     book = fit(np.array([[0.0, -0.15], [1.0, 0.2]]), "uniform", 11)
     assert book.x_cm == tuple(range(0, 101, 10))
-    # 4 cm apart it would be -16 ... 20: 10 steps; 3 cm apart -15 ... 21: 13.
-    assert book.y_cm == tuple(range(-16, 21, 4))
+    # As if mirrored too: 4 cm apart it is -20 ... 20, 11 steps; 3 cm apart -21 ... 21, 15.
+    assert book.y_cm == tuple(range(-20, 21, 4))
     assert book.bound_m.tolist() == [0.05, 0.02]
 
 
 def test_quantile_steps_are_where_the_data_are() -> None:
     x_m = np.r_[np.zeros(50), np.full(49, 2.0), 9.0]
     book = fit(np.stack([x_m, x_m], axis=1), "quantile", 15)
-    assert book.x_cm == book.y_cm == (0, 200, 900)
+    assert book.x_cm == (0, 200, 900)
+    assert book.y_cm == (-900, -200, 0, 200, 900)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "quantile"])
+def test_steps_reach_at_least_the_speed_that_is_wanted(kind: Kind) -> None:
+    steps_m = np.array([[0.0, 0.1], [4.0, 0.2]])
+    assert fit(steps_m, kind, 101, fastest_mps=20.0).x_cm[-1] == 1000
+    assert fit(steps_m, kind, 101, fastest_mps=2.0).x_cm[-1] == 400
+    with pytest.raises(ValueError, match="expected a speed"):
+        fit(steps_m, kind, 101, fastest_mps=-1.0)
 
 
 @given(
     st.lists(st.tuples(st.floats(-50, 50), st.floats(-50, 50)), min_size=1, max_size=40),
-    st.sampled_from(["uniform", "quantile"]),
+    st.sampled_from(get_args(Kind)),
     st.integers(4, 60),
 )
 def test_a_fitted_codebook_has_few_enough_tokens_and_clips_nothing_of_its_own(
-    steps: list[tuple[float, float]], kind: str, bins: int
+    steps: list[tuple[float, float]], kind: Kind, bins: int
 ) -> None:
     steps_m = np.array(steps)
-    book = fit(steps_m, "uniform" if kind == "uniform" else "quantile", bins)
+    book = fit(steps_m, kind, bins)
     assert max(len(book.x_cm), len(book.y_cm)) <= bins
     assert len(set(book.tokens)) == len(book.tokens)
     assert not book.write(np.cumsum(steps_m, axis=0))[1]

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from impromptu.arrays import Floats, Ints
+from impromptu.clip import STEP_S
 from impromptu.files import read_json, write_json
 
 Kind = Literal["uniform", "quantile"]
@@ -115,8 +116,8 @@ def places_m(text: str) -> Floats:
     return places
 
 
-def fit(steps_m: Floats, kind: Kind, bins: int) -> Codebook:
-    """Choose the steps of a codebook.
+def fit(steps_m: Floats, kind: Kind, bins: int, fastest_mps: float = 0.0) -> Codebook:
+    """Choose the steps of a codebook; along y as if every path had also been driven mirrored.
 
     ``uniform`` takes whole multiples of the smallest width, a whole number of centimetres, with
     which ``bins`` of them span all steps. ``quantile`` takes the middle of each of ``bins``
@@ -127,31 +128,36 @@ def fit(steps_m: Floats, kind: Kind, bins: int) -> Codebook:
         steps_m: (n, 2) steps of half a second along x and y.
         kind: One of the two.
         bins: The most tokens along each axis, at least 4.
+        fastest_mps: Steps along x reach at least this speed, if no path does.
 
     Raises:
-        ValueError: There are no steps, or too few bins.
+        ValueError: There are no steps, too few bins, or no such speed.
     """
     if bins < 4:
         raise ValueError(f"{bins} bins: expected at least 4 along each axis")
     if not len(steps_m):
         raise ValueError("no step to fit a codebook to")
+    if not 0 <= fastest_mps < _FURTHEST_CM / 100:
+        raise ValueError(f"{fastest_mps} m/s: expected a speed from 0 on, in m/s")
     choose = _uniform if kind == "uniform" else _quantile
-    x_cm, y_cm = (choose(100.0 * steps_m[:, axis], bins) for axis in (0, 1))
-    return Codebook(kind, x_cm, y_cm)
+    x_cm, y_cm = 100.0 * steps_m.T
+    y_cm = np.concatenate([y_cm, -y_cm])
+    along_x = choose(x_cm, _ends(np.append(x_cm, 100 * STEP_S * fastest_mps)), bins)
+    return Codebook(kind, along_x, choose(y_cm, _ends(y_cm), bins))
 
 
-def _uniform(steps_cm: Floats, bins: int) -> tuple[int, ...]:
-    low, high = _ends(steps_cm)
+def _uniform(steps_cm: Floats, ends_cm: tuple[int, int], bins: int) -> tuple[int, ...]:
+    low, high = ends_cm
     width = -(-(high - low) // (bins - 1))
     while -(-high // width) - low // width >= bins:
         width += 1
     return tuple(k * width for k in range(low // width, -(-high // width) + 1))
 
 
-def _quantile(steps_cm: Floats, bins: int) -> tuple[int, ...]:
+def _quantile(steps_cm: Floats, ends_cm: tuple[int, int], bins: int) -> tuple[int, ...]:
     shares = (np.arange(bins - 3) + 0.5) / (bins - 3)
     middles = np.rint(np.quantile(steps_cm, shares)).astype(int)
-    return tuple(sorted({*middles.tolist(), *_ends(steps_cm), 0}))
+    return tuple(sorted({*middles.tolist(), *ends_cm, 0}))
 
 
 def _ends(steps_cm: Floats) -> tuple[int, int]:

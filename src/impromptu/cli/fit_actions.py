@@ -21,6 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dataset_dir", type=Path, default=Path("data"), metavar="DIR", help="[%(default)s]")
     add("--kind", choices=get_args(Kind), default="uniform", help="[%(default)s]")
     add("--bins", type=int, default=128, metavar="N", help="most tokens an axis [%(default)s]")
+    reach = "tokens reach at least this speed [that of the samples]"
+    add("--fastest_mps", type=float, default=0.0, metavar="V", help=reach)
     add("--held_out", metavar=_NAMES, help="other samples to measure the error on [none]")
     add("--out", type=Path, default=Path("actions.json"), metavar="FILE", help="[%(default)s]")
 
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fit, write, and tell how far off waypoints come out."""
     fitted = read_paths(load_samples(args.dataset_dir, args.dataset.split(",")))
-    codebook = action_tokens.fit(fitted.steps_m(), args.kind, args.bins)
+    codebook = action_tokens.fit(fitted.steps_m(), args.kind, args.bins, args.fastest_mps)
     origin = {"dataset": args.dataset, "samples": len(fitted.xy_m), "left_out": fitted.left_out}
     action_tokens.save_codebook(args.out, codebook, {"fitted_to": origin})
     print(f"wrote {args.out}: {len(codebook.x_cm)} tokens along x, {len(codebook.y_cm)} along y")
