@@ -29,8 +29,8 @@ What `impromptu judge` asks another model, several times an answer. From `src/im
 """
 _FORMS = """## forms: numbers or action tokens, at once or after a few lines of thought
 
-With `--actions FILE` or `--answers slow` the prompts of q7 and planning end in one sentence more,
-and answers change as shown. The steps of this example are 12 cm apart along x, 5 cm along y.
+With `--actions FILE` or `--answers slow` the prompts of q7 and planning end in one sentence more
+for each, and answers change as shown. Steps here are 12 cm apart along x, 5 cm along y.
 """
 _SHOWN = {
     "front": "the front view",
