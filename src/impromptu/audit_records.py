@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from impromptu import action_tokens
 from impromptu.arrays import Floats
 from impromptu.audits import Image, Record, Source
 from impromptu.json_stream import Broken
@@ -66,7 +67,7 @@ def make_record(
     clip, told = _our_clip(row.id)
     named = told or task_of_name(source.name)
     task = named or _task_of_form(row.answer)
-    path_m = _points(row.answer) if task in ("q7", "planning", "waypoints") else None
+    path_m = _path(row.answer) if task in ("q7", "planning", "waypoints") else None
     past_m = _past(row.prompt) if path_m is not None else None
     told_dataset = row.id.partition("/")[0] if told else ""
     return Record(
@@ -121,6 +122,13 @@ def _task_of_form(answer: str) -> str:
     count = len(_POINT.findall(answer[:_LONGEST])) if "[" in answer else 0
     tasks = {10: "q7", 6: "planning"}
     return tasks.get(count, "waypoints") if count >= 3 or "<PLANNING>" in head else ""
+
+
+def _path(answer: str) -> Floats:
+    """Return the (n, 2) waypoints of an answer, in action tokens if it has any."""
+    tokens = action_tokens.MARK in answer
+    moves_m = action_tokens.places_m(answer[:_LONGEST]) if tokens else np.zeros((0, 2))
+    return moves_m if len(moves_m) else _points(answer)
 
 
 def _points(text: str) -> Floats:

@@ -11,18 +11,21 @@ class Tally:
 
     Attributes:
         images_missing: How many of the samples name an image that is absent or broken.
+        clipped: How many answers have a step beyond every action token.
     """
 
     asked: int = 0
     samples: int = 0
     images_missing: int = 0
+    clipped: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
 
-    def count_sample(self, image_missing: bool) -> None:
+    def count_sample(self, image_missing: bool, clipped: bool) -> None:
         """Take in a sample that was made."""
         self.asked += 1
         self.samples += 1
         self.images_missing += image_missing
+        self.clipped += clipped
 
     def count_dropped(self, reason: str) -> None:
         """Take in a sample that was not."""
@@ -34,6 +37,7 @@ class Tally:
         self.asked += other.asked
         self.samples += other.samples
         self.images_missing += other.images_missing
+        self.clipped += other.clipped
         self.dropped.update(other.dropped)
 
     def to_json(self) -> dict[str, Any]:
@@ -42,14 +46,15 @@ class Tally:
             "asked": self.asked,
             "samples": self.samples,
             "samples_with_missing_images": self.images_missing,
+            "answers_clipped": self.clipped,
             "dropped": dict(sorted(self.dropped.items())),
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Tally":
         """Read what ``to_json`` wrote."""
-        missing = value["samples_with_missing_images"]
-        return cls(value["asked"], value["samples"], missing, Counter(value["dropped"]))
+        missing, clipped = value["samples_with_missing_images"], value["answers_clipped"]
+        return cls(value["asked"], value["samples"], missing, clipped, Counter(value["dropped"]))
 
 
 @dataclass(slots=True)

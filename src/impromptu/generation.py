@@ -31,6 +31,7 @@ class Result:
     """What one run came to.
 
     Attributes:
+        clipped: Answers that no action token is long enough for.
         files: (path, number of samples) of every file written.
         failed: (dataset or dataset/log, why) of everything that could not be read.
         unwritten: (dataset/log, why) of every log with images that could not be written out, whose
@@ -39,6 +40,7 @@ class Result:
 
     clips: int = 0
     samples: int = 0
+    clipped: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     files: list[tuple[Path, int]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
@@ -292,3 +294,4 @@ def _tell(
         result.dropped.update(count.keyframes_dropped)
         for tally in count.tallies.values():
             result.dropped.update(tally.dropped)
+            result.clipped += tally.clipped

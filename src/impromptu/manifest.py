@@ -23,7 +23,10 @@ MANIFEST = "manifest.json"
 
 def key(recipe: Recipe) -> dict[str, Any]:
     """Return what of a recipe decides the bytes that are written."""
-    wording = hashlib.sha256(recipe.wording.read_bytes()).hexdigest() if recipe.wording else None
+    wording, actions = (
+        hashlib.sha256(path.read_bytes()).hexdigest() if path else None
+        for path in (recipe.wording, recipe.actions)
+    )
     return {
         "preset": recipe.preset,
         "questions": list(recipe.questions),
@@ -31,6 +34,8 @@ def key(recipe: Recipe) -> dict[str, Any]:
         "mapillary_hz": recipe.mapillary_hz,
         "filters": asdict(prepare(recipe).filters),
         "wording_sha256": wording,
+        "answers": recipe.answers,
+        "actions_sha256": actions,
     }
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from impromptu import datasets, plugins, questions
+from impromptu.action_tokens import load_codebook
+from impromptu.answer_forms import Answers, Form
 from impromptu.clip import Clip
 from impromptu.clip_rows import clip_row, write_rows
 from impromptu.conversation import Sample
@@ -38,6 +40,7 @@ class Recipe:
     Attributes:
         mapillary_hz: Frames a second of Mapillary SLS, which has no time; None for not known.
         filters: Whose motion is not asked about; None for the preset's own.
+        answers, actions: The form of answers about waypoints; ``actions`` is a codebook's file.
     """
 
     questions: tuple[str, ...]
@@ -46,6 +49,8 @@ class Recipe:
     missing_images: MissingImages = "drop"
     mapillary_hz: float | None = None
     filters: Filters | None = None
+    answers: Answers = "fast"
+    actions: Path | None = None
 
     @property
     def frames_hz(self) -> float | None:
@@ -139,17 +144,18 @@ def rows(
                 if isinstance(made, str):
                     tally.count_dropped(made)
                 else:
-                    tally.count_sample(bool(made.fault))
+                    tally.count_sample(bool(made.fault), made.clipped)
                     yield keys[question.task], made.sample.to_sharegpt() | asker.preset.marks
     counts.images_missing, counts.images_unwritten = any(images.faults.values()), images.unwritten
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A sample, and what is wrong with one of its images; empty if nothing is."""
+    """A sample; what is wrong with an image of it, empty if nothing; whether it is clipped."""
 
     sample: Sample
     fault: str
+    clipped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +166,7 @@ class Asker:
     preset: Preset
     wording: Wording
     filters: Filters
+    form: Form
 
 
 @lru_cache(maxsize=1)
@@ -172,7 +179,13 @@ def prepare(recipe: Recipe) -> Asker:
     preset = load_preset(recipe.preset)
     asked = [plugins.load(questions, name, Question) for name in recipe.questions]
     filters = recipe.filters or preset.filters
-    return Asker(asked, preset, load_wording(recipe.wording, preset), filters)
+    form = Form(recipe.answers, load_codebook(recipe.actions) if recipe.actions else None)
+    if preset.name == "released" and form != Form():
+        raise ValueError(
+            "preset released asks published checkpoints, which know neither slow answers nor "
+            "action tokens; take preset strict, or leave out answers and actions"
+        )
+    return Asker(asked, preset, load_wording(recipe.wording, preset), filters, form)
 
 
 def file_key(dataset: str, question: Question, split: str) -> str:
@@ -204,24 +217,17 @@ def _samples(
             yield fault
             continue
         try:
-            answer = _answer(question, seen, asker)
+            answer, clipped = asker.form.answer(question, seen, asker.preset, asker.wording)
         except Unanswerable as reason:
             yield str(reason)
             continue
         sample = Sample(
             f"{clip.id}/{question.task}{suffix}",
             tuple(_relative(camera.image, unit.base) for camera in cameras),
-            question.prompt(seen.observation, asker.wording),
+            asker.form.prompt(question, seen.observation, asker.wording),
             answer,
         )
-        yield _Made(sample, fault)
-
-
-def _answer(question: Question, clip: Clip, asker: Asker) -> str:
-    """Write the true answer; nothing where only a teacher knows it."""
-    if question.truth is None:
-        return ""
-    return question.write(question.truth(clip, asker.preset), asker.wording)
+        yield _Made(sample, fault, clipped)
 
 
 @lru_cache(maxsize=64)  # an image of a clip is in several samples

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from impromptu import judging, plugins, questions
+from impromptu import action_tokens, judging, plugins, questions
+from impromptu.answer_forms import Form
 from impromptu.clip import Clip, Unanswerable
 from impromptu.datasets import synthetic
 from impromptu.geometry import SE2
@@ -26,6 +27,11 @@ _JUDGE = """## judge: how good is an answer in free text (q3, q5)?
 
 What `impromptu judge` asks another model, several times an answer. From `src/impromptu/judging.py`.
 """
+_FORMS = """## forms: numbers or action tokens, at once or after a few lines of thought
+
+With `--actions FILE` or `--answers slow` the prompts of q7 and planning end in one sentence more
+for each, and answers change as shown. Steps here are 12 cm apart along x, 5 cm along y.
+"""
 _SHOWN = {
     "front": "the front view",
     "forward": "the forward views",
@@ -39,6 +45,7 @@ def page(wording: Wording) -> str:
     asked = {name: plugins.load(questions, name, Question) for name in plugins.names(questions)}
     in_order = sorted(asked.items(), key=lambda item: (item[1].task == "planning", item[1].task))
     sections = [_section(name, question, wording) for name, question in in_order]
+    sections += [_FORMS, *_form_lines(wording)]
     return "\n".join([_HEAD, *sections, _JUDGE, _fenced(judging.PROMPT)])
 
 
@@ -56,6 +63,18 @@ def _section(name: str, question: Question, wording: Wording) -> str:
     return "\n".join(lines)
 
 
+def _form_lines(wording: Wording) -> Iterator[str]:
+    for key, template in wording.templates.items():
+        if key.startswith(("actions.", "slow.")):
+            yield f"- `{key}`: `{json.dumps(template, ensure_ascii=False)}`"
+    question = plugins.load(questions, "trajectory", Question)
+    steps_m = np.array([[0.0, -3.0], [15.0, 3.0]])
+    actions = action_tokens.fit(steps_m, "uniform", 128)
+    for title, form in (("Slow", Form("slow")), ("As tokens", Form("fast", actions))):
+        examples = _examples(question, wording, form)
+        yield f"\n{title}:\n{_fenced(max((answer for _, answer in examples), key=len))}"
+
+
 def _facts(question: Question) -> str:
     needs = [
         f"{seconds:g} s of {part}"
@@ -71,23 +90,26 @@ def _fenced(text: str) -> str:
     return f"```text\n{text}\n```\n"
 
 
-def _examples(question: Question, wording: Wording) -> Iterator[tuple[str, str]]:
+def _examples(
+    question: Question, wording: Wording, form: Form | None = None
+) -> Iterator[tuple[str, str]]:
     """Yield (prompt, answer) of every made-up clip with all of its past."""
     for log in synthetic.logs(Path(), Path()):
         for clip in synthetic.clips(log):
             if isinstance(clip, Clip) and clip.observation.past.t_s[0] <= -3:
-                yield from _asked(question, clip, wording)
+                yield from _asked(question, clip, wording, form or Form())
 
 
-def _asked(question: Question, clip: Clip, wording: Wording) -> Iterator[tuple[str, str]]:
+def _asked(
+    question: Question, clip: Clip, wording: Wording, form: Form
+) -> Iterator[tuple[str, str]]:
     lidar = SE2(0.0, np.array([0.94, 0.0]))  # where nuScenes has it
     clip = replace(clip, observation=replace(clip.observation, ego_SE2_planning=lidar))
     for _, seen in observe(question, clip, STRICT, ("FRONT",), ("FRONT",)):
         if isinstance(seen, Unanswerable):
             continue
         try:
-            truth = question.truth and question.truth(seen, STRICT)
+            answer, _ = form.answer(question, seen, STRICT, wording)
         except Unanswerable:
             continue
-        answer = question.write(truth, wording) if question.truth else ""
-        yield question.prompt(seen.observation, wording), answer
+        yield form.prompt(question, seen.observation, wording), answer

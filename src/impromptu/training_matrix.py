@@ -36,7 +36,10 @@ class Stage:
         saved: Name of the result in the model's folder of results.
         dataset_dir: Where its registry is.
         datasets: Names in it.
-        after: ``saved`` of the stage whose result it starts from; none for the published weights.
+        after: Name of what it starts from in the model's folder of results; none for the published
+            weights.
+        methods: How it is trained.
+        only: ``folder`` of the one family of models it is for; empty for all.
     """
 
     folder: str
@@ -45,6 +48,8 @@ class Stage:
     dataset_dir: str
     datasets: tuple[str, ...]
     after: str = ""
+    methods: tuple[str, ...] = ("full", "lora")
+    only: str = ""
 
 
 BASES = (
@@ -77,6 +82,17 @@ STAGES = (
         "data",
         _NUSCENES,
         after="impromptu",
+    ),
+    # New tokens have rows of the embedding to learn, which an adapter does not.
+    Stage(
+        "QA_train_actions",
+        "Base+nuScenes in action tokens (docs/actions.md)",
+        "nuscenes_actions",
+        "data_qa_actions",
+        ("nuscenes_planning_train",),
+        after="actions",
+        methods=("full",),
+        only="Qwen2_5-VL",
     ),
 )
 
@@ -225,10 +241,13 @@ def yamls() -> dict[str, str]:
 def _files() -> Iterator[tuple[str, str]]:
     for base in BASES:
         for stage in STAGES:
+            if stage.only not in ("", base.folder):
+                continue
             stem = f"train/{base.folder}/{stage.folder}/{base.size}"
-            yield _file(f"{stem}_full_QA_train_bs8.yaml", base, stage, "full")
-            yield _file(f"{stem}_lora_QA_train_bs8.yaml", base, stage, "lora")
-            yield _file(f"{stem}_lora_QA_train_bs8_export.yaml", base, stage, "export")
+            for method in stage.methods:
+                yield _file(f"{stem}_{method}_QA_train_bs8.yaml", base, stage, method)
+            if "lora" in stage.methods:
+                yield _file(f"{stem}_lora_QA_train_bs8_export.yaml", base, stage, "export")
             if stage.saved == "nuscenes" and base.folder == "Qwen2_5-VL":
                 yield _file(f"{stem}_full_QA_train_bs8_published.yaml", base, stage, "published")
 

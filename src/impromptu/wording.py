@@ -80,8 +80,8 @@ def default_templates(preset: str) -> dict[str, str]:
     """Return the package's own templates by name."""
     text = resources.files("impromptu").joinpath("wording.yaml").read_text("utf-8")
     templates = dict(_flat(yaml.safe_load(text)))
-    special = {name for name in templates if not name.startswith(("q", "planning"))}
-    replacing = {name.partition(".")[2]: templates.pop(name) for name in sorted(special)}
+    special = [name for name in templates if name.startswith("released.")]
+    replacing = {name.partition(".")[2]: templates.pop(name) for name in special}
     return templates | (replacing if preset == "released" else {})
 
 

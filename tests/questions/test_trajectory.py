@@ -135,3 +135,60 @@ def test_a_short_log_has_a_short_history(clip: Clip) -> None:
     short = replace(observation, past=observation.past[-2:], statuses=observation.statuses[-2:])
     text = trajectory.prompt(trajectory.narrow(replace(clip, observation=short), STRICT), BARE)
     assert text.count("(t-") == 2 and text.endswith("|0.5")
+
+
+TOKENS = "<|x+1.25|><|y-0.10|>" * 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TOKENS,
+        f"<PLANNING>{TOKENS}</PLANNING>",
+        TOKENS.replace("><", ">, <"),
+        f"Object 1: at [7, 7], 3 meters\nand [1, 2]\n<PLANNING>\n{TOKENS}\n</PLANNING>",
+    ],
+)
+def test_action_tokens_are_read(text: str) -> None:
+    read = trajectory.read(text)
+    np.testing.assert_allclose(read.xy_m[-1], [12.5, -1.0])
+    np.testing.assert_array_equal(trajectory.read_padded(text).xy_m, read.xy_m)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (TOKENS[20:], "number_of_waypoints"),
+        (TOKENS + "<|x+1.25|><|y-0.10|>", "number_of_waypoints"),
+        (TOKENS + "<|act_7|>", "unknown_token"),
+        (TOKENS.replace("1.25", "1.255", 1), "unknown_token"),
+        (TOKENS.replace("+1.25", "1.25", 1), "unknown_token"),
+        (TOKENS.replace("1.25", "１.25", 1), "unknown_token"),
+        (TOKENS + "[1, 2]", "unknown_token"),
+        ("Go: " + TOKENS, "unknown_token"),
+        (TOKENS + "<|im_end|>", "unknown_token"),
+        (TOKENS[10:] + TOKENS[:10], "tokens_out_of_turn"),
+        (TOKENS + "<|x+1.25|>", "tokens_out_of_turn"),
+        (f"<PLANNING>{TOKENS}", "tags"),
+    ],
+)
+def test_tokens_that_do_not_answer(text: str, reason: str) -> None:
+    with pytest.raises(AnswerError) as caught:
+        trajectory.read(text)
+    assert caught.value.reason == reason
+
+
+@given(st.text(alphabet="<|>xy+-.0123456789, []/PLANING", max_size=200))
+def test_any_text_beside_tokens_is_read_or_refused(text: str) -> None:
+    for told in (TOKENS + text, text + TOKENS, f"{text}<PLANNING>{TOKENS}</PLANNING>"):
+        assert len(trajectory.read_padded(told)) == 10
+        try:
+            assert len(trajectory.read(told)) == 10
+        except AnswerError:
+            pass
+
+
+def test_padding_goes_on_from_the_waypoints_alone() -> None:
+    cut = f"at [7, 7] and <|x+9.00|><|y+9.00|>\n<PLANNING>{TOKENS[:50]}"
+    assert trajectory.read_padded(cut).xy_m.tolist() == [[1.25, -0.1]] + [[2.5, -0.2]] * 9
+    assert trajectory.read_padded("at [7, 7]\n<PLANNING>[1, 2]").xy_m.tolist() == [[1, 2]] * 10

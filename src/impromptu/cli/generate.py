@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from impromptu import backends, datasets, plugins, questions
+from impromptu.answer_forms import Answers
 from impromptu.cli import Command
 from impromptu.files import read_yaml_mapping, require_writable
 from impromptu.filters import Filters
@@ -27,7 +28,10 @@ _ALLOWED: dict[str, Sequence[str]] = {
     "wording": (),
     "mapillary_hz": (),
     "filters": (),
+    "answers": get_args(Answers),
+    "actions": (),
 }
+_FILES = "wording", "actions"
 _LIMITS = tuple(limit.name for limit in fields(Filters))
 _LISTS = ("datasets", "split", "questions")
 
@@ -57,7 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--missing_images", choices=_ALLOWED["missing_images"], help=absent)
     rate = "frames a second of Mapillary SLS, whose files have no time; without it no trajectory"
     add("--mapillary_hz", type=float, metavar="HZ", help=f"{rate} is asked of it [released: 2]")
-    add("--wording", metavar="FILE", help="replaces some sentences [none]")
+    add("--wording", metavar="FILE", help="replaces some sentences")
+    waypoints = "waypoints of q7 and planning: alone, or after the reasons for them [fast]"
+    add("--answers", choices=_ALLOWED["answers"], help=waypoints)
+    tokens = "codebook of impromptu fit-actions: waypoints as action tokens [as numbers]"
+    add("--actions", metavar="FILE", help=tokens)
     cores = os.cpu_count() or 1
     add("--workers", type=int, default=cores, metavar="N", help="logs at once")
     places = "where: on this machine, or on the Ray cluster that RAY_ADDRESS names"
@@ -87,6 +95,8 @@ def run(args: argparse.Namespace) -> int:
         missing_images=chosen["missing_images"] or "drop",
         mapillary_hz=rate,
         filters=_filters(args.recipe, chosen),
+        answers=chosen["answers"] or "fast",
+        actions=Path(chosen["actions"]).resolve() if chosen["actions"] else None,
     )
     names = chosen["datasets"] or present_datasets(args.data_raw)
     if args.extract_dir and not any(args.extract_dir.glob("*_extracted")):
@@ -156,10 +166,10 @@ def _check(path: Path, key: str, value: Any) -> None:
     if value is None or (
         isinstance(values, list)
         and all(isinstance(one, str) for one in values)
-        and (key == "wording" or set(values) <= set(_ALLOWED[key]))
+        and (key in _FILES or set(values) <= set(_ALLOWED[key]))
     ):
         return
-    free = {"wording": "a file's path", "mapillary_hz": "a number"}
+    free = dict.fromkeys(_FILES, "a file's path") | {"mapillary_hz": "a number"}
     free["filters"] = f"a mapping of some of {', '.join(_LIMITS)}"
     expected = free.get(key) or f"of {', '.join(_ALLOWED[key])}"
     kind = "a list " if key in _LISTS else ""
@@ -176,6 +186,8 @@ def _tell(result: Result, out: Path) -> None:
     if result.unwritten:
         log, error = result.unwritten[0]
         print(f"images missing of {len(result.unwritten)} logs, as of {log}: {error}")
+    if result.clipped:
+        print(f"{result.clipped:,} answers clipped: they move faster than any action token tells")
     unanswered = sum(count for path, count in result.files if path.parent.name == "unanswered")
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in result.dropped.most_common())
     print(

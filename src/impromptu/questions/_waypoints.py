@@ -1,14 +1,15 @@
-"""The past as prompts tell it, and lists of waypoints as answers write them."""
+"""The past as prompts tell it, and waypoints as answers write them: in numbers or in tokens."""
 
 import json
 import re
 from collections.abc import Callable
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from math import isfinite
 
 import numpy as np
 
+from impromptu import action_tokens
 from impromptu.arrays import Floats, floats
 from impromptu.clip import STEP_S, EgoStatus, Observation, Trajectory
 from impromptu.questions import AnswerError
@@ -68,14 +69,17 @@ def write(trajectory: Trajectory, wording: Wording, task: str, number: Number) -
 
 
 def read(text: str, count: int) -> Trajectory:
-    """Read waypoints 0.5 s apart, the first at 0.5 s.
+    """Read waypoints 0.5 s apart, the first at 0.5 s, as numbers or as action tokens.
 
-    Brackets without a digit, such as the sentence's own ``[x, y]``, are passed over.
+    Brackets without a digit, such as the sentence's own ``[x, y]``, are passed over, and so is all
+    that stands outside the tags: the reasoning of a slow answer.
 
     Raises:
-        AnswerError: There are not ``count`` of them, or one is not two finite numbers.
+        AnswerError: There are not ``count`` of them, one is not two finite numbers, or there is
+            something else among action tokens.
     """
-    xy_m = _plain_list(inside := untagged(TAG, text))
+    inside = untagged(TAG, text)
+    xy_m = _moves(inside) if action_tokens.MARK in inside else _plain_list(inside)
     if xy_m is None:
         xy_m = _points(inside)
     if len(xy_m) != count:
@@ -88,6 +92,24 @@ def read(text: str, count: int) -> Trajectory:
         raise AnswerError(
             f"expected waypoints of two numbers, got {text[:80]!r}", "number_too_large"
         ) from error
+
+
+def _moves(text: str) -> Floats:
+    """Read action tokens and nothing else, (n, 2).
+
+    Raises:
+        AnswerError: There is something else, or x and y do not take turns.
+    """
+    parts = action_tokens.TOKEN.split(text)
+    if strange := "".join(parts[::3]).strip(" ,\t\r\n"):
+        raise AnswerError(
+            f"expected action tokens such as {action_tokens.token('x', 413)} and nothing else, "
+            f"got {strange[:80]!r}",
+            "unknown_token",
+        )
+    if "".join(parts[1::3]) != "xy" * (len(parts) // 6):
+        raise AnswerError(f"expected x and y by turns, got {text[:80]!r}", "tokens_out_of_turn")
+    return action_tokens.places_m(text)
 
 
 def _plain_list(text: str) -> Floats | None:
@@ -124,10 +146,13 @@ def _points(text: str) -> Floats:
 def read_padded(text: str, count: int) -> Trajectory:
     """Read the first ``count`` finite waypoints wherever they are, the last one repeated if short.
 
-    Text without any stands still at the origin.
+    Text without any stands still at the origin. Where there is an opening tag, what stands before
+    it is passed over.
     """
-    found = (tuple(map(float, match.groups())) for match in _POINT.finditer(text))
-    points = list(islice(filter(_is_finite, found), count)) or [(0.0, 0.0)]
+    inside = text.rpartition(f"<{TAG}>")[2]
+    found = (tuple(map(float, match.groups())) for match in _POINT.finditer(inside))
+    moves = map(tuple, action_tokens.places_m(inside).tolist())
+    points = list(islice(filter(_is_finite, chain(found, moves)), count)) or [(0.0, 0.0)]
     points += points[-1:] * (count - len(points))
     return Trajectory(_times_s(count), np.array(points))
 

@@ -27,11 +27,12 @@ def narrow(clip: Clip, preset: Preset) -> Observation:
 
 def prompt(observation: Observation, wording: Wording) -> str:
     """Number the agents and ask about each."""
-    lines = [_line(number, agent) for number, agent in enumerate(observation.agents, start=1)]
+    lines = [line(number, agent) for number, agent in enumerate(observation.agents, start=1)]
     return wording.render("q2.prompt", objects="\n".join(lines), **view(observation))
 
 
-def _line(number: int, agent: Agent) -> str:
+def line(number: int, agent: Agent) -> str:
+    """Tell where an agent is and how fast it is, in whole numbers."""
     x, y, _ = agent.center_m.tolist()
     speed = 0 if (v := agent.velocity_mps) is None else whole(hypot(*v.tolist()))
     return (
