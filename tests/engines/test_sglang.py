@@ -67,7 +67,11 @@ def _ask(settings: Settings, *samples: Sample) -> list[Completion]:
 
 
 def test_sglang_is_opened_with_its_own_names(fake: Fake, settings: Settings) -> None:
-    more = {"tensor_parallel_size": 2, "data_parallel_size": 4, "gpu_memory_utilization": 0.8}
+    more: dict[str, Any] = {
+        "tensor_parallel_size": 2,
+        "data_parallel_size": 4,
+        "gpu_memory_utilization": 0.8,
+    }
     _ask(replace(settings, **more, engine_config={"device": "cpu"}))
     assert fake.arguments == {
         "model_path": settings.model,

@@ -47,7 +47,9 @@ ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "SGLANG_USE_CPU_ENGINE": "1",
-    "PYTHONPATH": str(STUBS),
+    "PYTHONPATH": os.pathsep.join([str(STUBS), os.environ.get("PYTHONPATH", "")]).rstrip(
+        os.pathsep
+    ),
 }
 
 
