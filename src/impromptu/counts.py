@@ -64,6 +64,7 @@ class LogCounts:
     Attributes:
         clips: Clips it gave.
         keyframes_dropped: Keyframes that gave none, by reason.
+        poses_unusable: Poses between keyframes that were left out.
         images_missing: Whether any image was absent or broken, so that a later run looks again.
         images_unwritten: Why an image inside the log's files could not be written out, if so.
         tallies: By task.
@@ -72,16 +73,25 @@ class LogCounts:
 
     clips: int = 0
     keyframes_dropped: Counter[str] = field(default_factory=Counter)
+    poses_unusable: int = 0
     images_missing: bool = False
     images_unwritten: str = ""
     tallies: dict[str, Tally] = field(default_factory=dict)
     error: str = ""
+
+    def count_lost(self, reason: str, keyframe: bool) -> None:
+        """Take in a keyframe that gave no clip, or a pose between keyframes."""
+        if keyframe:
+            self.keyframes_dropped[reason] += 1
+        else:
+            self.poses_unusable += 1
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object."""
         return {
             "clips": self.clips,
             "keyframes_dropped": dict(sorted(self.keyframes_dropped.items())),
+            "poses_unusable": self.poses_unusable,
             "images_missing": self.images_missing,
             "images_unwritten": self.images_unwritten,
             "tallies": {task: tally.to_json() for task, tally in self.tallies.items()},
@@ -94,6 +104,7 @@ class LogCounts:
         return cls(
             value["clips"],
             Counter(value["keyframes_dropped"]),
+            value["poses_unusable"],
             value["images_missing"],
             value["images_unwritten"],
             {task: Tally.from_json(tally) for task, tally in value["tallies"].items()},

@@ -123,6 +123,7 @@ def entry(
         "input_fingerprint": hashlib.sha256(together.encode()).hexdigest(),
         "clips": sum(count.clips for count in counts),
         "keyframes_dropped": dict(sorted(keyframes_dropped.items())),
+        "poses_unusable": sum(count.poses_unusable for count in counts),
         "questions": {task: tally.to_json() for task, tally in sorted(tallies.items())},
         "files": {f"{name}.json": number for name, number in sorted(written.items())},
     }

@@ -132,7 +132,7 @@ def rows(
     images = ShownImages(keep=unit.recipe.missing_images == "keep")
     for item in keyframes(dataset, unit.log):
         if isinstance(item, Dropped):
-            counts.keyframes_dropped[item.reason] += 1
+            counts.count_lost(item.reason, item.keyframe)
             continue
         counts.clips += 1
         clips.append(clip_row(item))

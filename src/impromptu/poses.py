@@ -85,6 +85,7 @@ class PoseTrack:
             for keyframes, whose last one may come a little before the time asked for.
         bodies: (n,) which body each pose is of, from 0 without holes, never falling; all 0 if
             left out.
+        lost_ns: Stamps of poses that could not be used, and are not here.
     """
 
     timestamps_ns: Ints
@@ -93,6 +94,7 @@ class PoseTrack:
     max_gap_ns: int
     edge_ns: int = 0
     bodies: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    lost_ns: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     _keys: Ints = field(init=False, repr=False)
     _first: Ints = field(init=False, repr=False)
     _interval_ns: Ints = field(init=False, repr=False)
@@ -236,7 +238,10 @@ def pose_track(
     kept = _first_of_each_stamp(stamps, body, order, name)
     stamps, body, order = stamps[kept], body[kept], order[kept]
     _no_jump(stamps, body, order, name)
-    return PoseTrack(stamps, body.rotations, body.translations_m, max_gap_ns, edge_ns)
+    lost_ns = np.sort(timestamps_ns[~rows.valid])
+    return PoseTrack(
+        stamps, body.rotations, body.translations_m, max_gap_ns, edge_ns, lost_ns=lost_ns
+    )
 
 
 def _first_of_each_stamp(stamps_ns: Ints, body: Poses, order: Ints, name: str) -> Bools:

@@ -38,6 +38,7 @@ class Windows:
         velocity_mps: (n, 19, 2) backward differences in ego axes **of that instant**; NaN where
             the point before is not known.
         acceleration_mps2: (n, 19, 2) backward differences of those velocities, likewise.
+        lost_ns: Stamps of the log's poses that could not be used.
     """
 
     present: Poses
@@ -48,6 +49,7 @@ class Windows:
     yaw_rad: Floats
     velocity_mps: Floats
     acceleration_mps2: Floats
+    lost_ns: Ints
 
     def past(self, anchor: int) -> Trajectory:
         """Return what is known before one present, and the present."""
@@ -130,6 +132,7 @@ def windows(track: PoseTrack, anchors_ns: Ints, bodies: Ints | int = 0) -> Windo
         yaw_rad=floats(yaw_rad, None, None, name="Trajectory.yaw_rad"),
         velocity_mps=_in_axes_of(world.rotations, velocity),
         acceleration_mps2=_in_axes_of(world.rotations, acceleration),
+        lost_ns=track.lost_ns,
     )
 
 

@@ -178,11 +178,12 @@ def test_a_camera_shows_what_it_saw_last_by_the_present(tmp_path: Path) -> None:
 
 
 def test_no_image_is_later_than_its_present(miniatures: Path) -> None:
+    """Seven cameras; one picture, of the second half second, is missing."""
     log = argoverse2.logs(miniatures / "argoverse2", miniatures)[0]
-    for clip in argoverse2.clips(log):
+    for row, clip in enumerate(argoverse2.clips(log)):
         assert isinstance(clip, Clip)
         stamps = [int(camera.image.stem) for camera in clip.observation.cameras]
-        assert len(stamps) == 7
+        assert len(stamps) == (6 if row == 1 else 7)
         assert stamps[0] == clip.timestamp_ns
         assert max(stamps) <= clip.timestamp_ns
         assert min(stamps) >= clip.timestamp_ns - argoverse2.IMAGE_AGE_NS

@@ -18,7 +18,10 @@ from impromptu.clip import Camera, Clip
 from impromptu.datasets import Dropped, LogError, waymo
 from impromptu.datasets._waymo_record import read_record
 from impromptu.extraction import ShownImages
+from impromptu.files import read_json
+from impromptu.generation import generate
 from impromptu.miniature.wire import content, doubles, whole
+from impromptu.part import Recipe
 from impromptu.tfrecord import framed, masked_crc32c, spans
 
 START_US = 1_550_000_000_000_000
@@ -111,7 +114,7 @@ def read_clips(root: Path) -> list[Clip]:
 
 def dropped(root: Path) -> list[tuple[int, str]]:
     """Return (ms, reason) of each keyframe without a clip."""
-    found = [item for item in read(root) if isinstance(item, Dropped)]
+    found = [item for item in read(root) if isinstance(item, Dropped) and item.keyframe]
     return [((int(d.id.rpartition("/")[2]) - START_US) // 1000, d.reason) for d in found]
 
 
@@ -245,6 +248,8 @@ def test_where_the_ego_is_not_known_there_is_no_clip(tmp_path: Path) -> None:
     frames[4:7] = [frame(t, BAD_POSE) for t in (400, 500, 600)]
     write(tmp_path, frames)
     assert dropped(tmp_path) == [(500, "no_ego_pose")]
+    between = [i.reason for i in read(tmp_path) if isinstance(i, Dropped) and not i.keyframe]
+    assert between == ["unusable_pose"] * 2
 
 
 @pytest.mark.parametrize("frames", ([], [frame(0, BAD_POSE)]))
@@ -431,6 +436,21 @@ def test_both_releases_give_the_same_clips(tmp_path: Path) -> None:
     for one, other in zip(first, second, strict=True):
         for camera, its in zip(one.observation.cameras, other.observation.cameras, strict=True):
             assert content_of(camera) == content_of(its)
+
+
+def test_an_image_that_the_tables_lack_is_a_missing_one(tmp_path: Path) -> None:
+    """Front and front left at 0, 0.5 and 1 s; the row of the one at 0.5 s is taken out."""
+    write_tables(tmp_path / "raw", range(0, 1001, 500), (1, 2))
+    folder = tmp_path / "raw" / "waymo" / "validation" / "camera_image"
+    (path,) = folder.iterdir()
+    whole = parquet.read_table(path)
+    parquet.write_table(pa.concat_tables([whole.slice(0, 3), whole.slice(4)]), path)
+    recipe = Recipe(("scene_description",))
+    generate(tmp_path / "raw", tmp_path / "out", ["waymo"], None, recipe, 1)
+    entry = read_json(tmp_path / "out" / "manifest.json")["datasets"]["waymo"]["val"]
+    assert entry["clips"] == 3
+    # Of five cameras three have no image at all; the images that are there are no real ones.
+    assert entry["questions"]["q5"]["dropped"] == {"missing_image": 3 * 3 + 1, "not_an_image": 5}
 
 
 def test_poses_alone_are_enough(tmp_path: Path) -> None:

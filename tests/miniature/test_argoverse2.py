@@ -10,6 +10,7 @@ from pyarrow import feather
 from impromptu.arrays import Floats
 from impromptu.files import read_json
 from impromptu.geometry import SE3, rotations
+from impromptu.miniature.argoverse2 import LOST_CAMERA
 
 RING = (
     *("ring_front_center", "ring_front_left", "ring_front_right", "ring_rear_left"),
@@ -68,7 +69,8 @@ def test_boxes_come_ten_times_a_second_and_pictures_twice(log: Path) -> None:
     front = np.array(picture_stamps(log, RING[0]))
     np.testing.assert_allclose(np.diff(front) / 1e6, 500, atol=0.1)
     for camera in RING:
-        assert np.abs(np.array(picture_stamps(log, camera)) - front).max() < 25_000_000
+        there = np.delete(front, 1) if camera == LOST_CAMERA else front
+        assert np.abs(np.array(picture_stamps(log, camera)) - there).max() < 25_000_000
 
 
 def tracks(log: Path) -> Iterator[tuple[str, Floats]]:

@@ -77,7 +77,8 @@ def test_testing_sequences_have_no_labels(root: Path) -> None:
     assert not (root / "data_tracking_label_2/testing").exists()
     for split in ("training", "testing"):
         folder = root / f"data_tracking_image_2/{split}/image_02/0000"
-        assert len(list(folder.glob("*.png"))) == 61
+        images = {path.stem for path in folder.glob("*.png")}
+        assert {f"{row:06d}" for row in range(61)} - images == {"000005"}
 
 
 def calibration(root: Path) -> dict[str, Floats]:

@@ -39,10 +39,15 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A keyframe that gave no clip, and why, in one snake_case word or two."""
+    """What gave no clip, and why, in one snake_case word or two.
+
+    Attributes:
+        keyframe: False for a pose between keyframes: motion was told without it.
+    """
 
     id: str
     reason: str
+    keyframe: bool = True
 
 
 @dataclass(frozen=True, slots=True)

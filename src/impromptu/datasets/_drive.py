@@ -3,6 +3,8 @@
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from impromptu.arrays import Bools, Floats, Ints
 from impromptu.clip import Camera, Clip, EgoStatus, Observation
 from impromptu.datasets import Dropped, Log, LogError
@@ -82,7 +84,7 @@ class Drive:
         found: Sequence[bool] | Bools | None = None,
         lost: str = "no_frame",
     ) -> Iterator[Clip | Dropped]:
-        """Yield the clip of each present, or why it gives none.
+        """Yield the clip of each present, or why it gives none, and then the other lost poses.
 
         Args:
             keyframes: The last part of each clip's name.
@@ -103,6 +105,11 @@ class Drive:
                 yield Dropped(name, "bad_box")
             else:
                 yield self.clip(index, name)
+        told_ns = set(self.presents_ns[~np.asarray(posed, bool)].tolist())
+        for stamp_ns in self.ego.lost_ns.tolist():
+            if stamp_ns not in told_ns:
+                name = f"{self.dataset}/{self.log.id}/{stamp_ns}"
+                yield Dropped(name, "unusable_pose", keyframe=False)
 
 
 def ego_track(

@@ -49,7 +49,7 @@ class _Order:
     logs: int
     duration_s: float
     images: bool
-    edition: int = 1
+    edition: int = 2
 
 
 def write(

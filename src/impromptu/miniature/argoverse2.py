@@ -1,4 +1,7 @@
-"""Write drives as Argoverse 2 sensor logs: a pose for every stamp, boxes in the ego frame."""
+"""Write drives as Argoverse 2 sensor logs: a pose for every stamp, boxes in the ego frame.
+
+Each log lacks one image of one camera.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -24,6 +27,8 @@ _GROUND_SE3_EGO = SE3(np.eye(3), np.array([0.0, 0.0, 0.33]))
 _EPOCH_NS = 315_960_000_000_000_000
 _FRAME_NS = 50_000_000
 _LIDAR_LAG_NS = 9_800_000
+LOST_CAMERA = "ring_side_left"
+"""Its second picture is missing."""
 _PICTURE_EVERY = 10
 """Cameras expose at 20 Hz, and each exposure has a pose; only pictures at 2 Hz are kept."""
 
@@ -212,3 +217,5 @@ def _write_pictures(
         film = drive.studio.film(lens, _GROUND_SE3_EGO @ ego_SE3_camera, _seconds(drive, kept_ns))
         place = folder / "sensors" / "cameras" / name
         pictures.save_all([place / f"{stamp}.jpg" for stamp in kept_ns.tolist()], film)
+        if name == LOST_CAMERA:
+            (place / f"{kept_ns[1]}.jpg").unlink()

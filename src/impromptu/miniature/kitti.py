@@ -1,4 +1,7 @@
-"""Write drives as KITTI tracking does: navigation rows, images, calibration and labels at 10 Hz."""
+"""Write drives as KITTI tracking does: navigation rows, images, calibration and labels at 10 Hz.
+
+Each sequence lacks one image.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +17,7 @@ from impromptu.miniature.sensing import Sensed, sense
 from impromptu.miniature.world import GRAVITY_MPS2, Boxes, Shape, axes
 
 PERIOD_S = 0.1
+LOST_IMAGE = 5
 _SEQUENCES = {"training": 21, "testing": 29}
 _SIZE_PX = (310, 94)
 _EARTH_RADIUS_M = 6_378_137.0
@@ -70,6 +74,7 @@ def write(root: Path, drives: Iterable[Drive], pictures: Pictures) -> None:
         folder = root / f"data_tracking_image_2/{split}/image_02/{name}"
         film = drive.studio.film(Lens(_SIZE_PX, _K), _EGO_SE3_RECT @ _rect_SE3_camera2(), t_s)
         pictures.save_all([folder / f"{frame:06d}.png" for frame in range(len(t_s))], film)
+        (folder / f"{LOST_IMAGE:06d}.png").unlink()
 
 
 def _write_text(path: Path, lines: Iterable[str]) -> None:

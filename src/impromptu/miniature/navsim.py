@@ -1,7 +1,7 @@
 """Write drives as navsim (OpenScene) logs: pickles of frames at 2 Hz, and images of eight cameras.
 
-Every second drive lacks two frames, as frames without all images were left out; and everywhere
-an image is missing that the log names.
+Every second drive lacks two frames, as frames without all images were left out; in the others a
+frame's pose is lost (a zero quaternion); and everywhere an image is missing that the log names.
 """
 
 import pickle  # noqa: S403 - written, not read
@@ -28,6 +28,8 @@ _EGO_SE3_LIDAR = SE3(
 _EPOCH_US = 1_622_700_000_000_000
 _FRAME_S = 0.5
 _SIZE_PX = 320, 180
+LOST_POSE = 0.8
+"""How far into a drive a pose is lost."""
 _TURN_RAD, _LOOK_AHEAD_S = 0.35, 4.0
 """A command tells of a turn that comes within so long."""
 # Camera: yaw (degrees), position (m) in the ego frame.
@@ -102,6 +104,8 @@ def _frames(drive: Drive, log: str, t_s: Floats) -> list[dict[str, Any]]:
         np.einsum("nji,nj->ni", rotations, vectors @ turn.T)
         for vectors in world.ego_kinematics(t_s)
     )
+    if drive.index % 2 == 0:
+        quats[int(LOST_POSE * len(quats))] = 0.0
     tokens = [token("navsim", log, at)[:16] for at in range(len(t_s))]
     frames = []
     for at, (before, after) in enumerate(zip(["", *tokens[:-1]], [*tokens[1:], ""], strict=True)):
