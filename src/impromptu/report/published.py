@@ -37,11 +37,16 @@ class Printed:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row to show: a run's (``source`` is empty), a printed one or a converted one."""
+    """A row to show: a run's (``source`` is empty), a printed one or a converted one.
+
+    Attributes:
+        samples: Of a run, over how many it is: a published row is over all, however answered.
+    """
 
     method: str
     cells: Sequence[str]
     source: str = ""
+    samples: str = ""
     converted_from: str = ""
 
 
@@ -75,7 +80,8 @@ def blocks(file: SampleFile) -> list[Block]:
 def _lines(file: SampleFile, convention: str) -> Iterator[Line]:
     for entry in file.entries:
         if entry.run.role != "truth" and convention in entry.result["metrics"]:
-            yield Line(entry.run.name, _cells(entry, convention))
+            samples = f"{entry.result['read']:,} of {entry.result['asked']:,} samples"
+            yield Line(entry.run.name, _cells(entry, convention), samples=samples)
     for row in printed():
         if row.convention == convention:
             yield Line(row.method, [f"{value:.2f}" for value in row.values_m], row.source)
