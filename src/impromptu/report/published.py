@@ -80,8 +80,7 @@ def blocks(file: SampleFile) -> list[Block]:
 def _lines(file: SampleFile, convention: str) -> Iterator[Line]:
     for entry in file.entries:
         if entry.run.role != "truth" and convention in entry.result["metrics"]:
-            samples = f"{entry.result['read']:,} of {entry.result['asked']:,} samples"
-            yield Line(entry.run.name, _cells(entry, convention), samples=samples)
+            yield Line(entry.run.name, _cells(entry, convention), samples=_over(entry, convention))
     for row in printed():
         if row.convention == convention:
             yield Line(row.method, [f"{value:.2f}" for value in row.values_m], row.source)
@@ -95,6 +94,13 @@ def _lines(file: SampleFile, convention: str) -> Iterator[Line]:
 def _cells(entry: Entry, convention: str) -> list[str]:
     figures: Mapping[str, float | None] = entry.result["metrics"][convention]["figures"]
     return [number(figures.get(name), "m") for name in _FIGURES]
+
+
+def _over(entry: Entry, convention: str) -> str:
+    """Say over how many samples a run's figures are: those read, less what the rule leaves out."""
+    figures: Mapping[str, float | None] = entry.result["metrics"][convention]["figures"]
+    counted = entry.result["read"] - int(figures.get("left_out_count") or 0)
+    return f"{counted:,} of {entry.result['asked']:,} samples"
 
 
 def to_stp3(within_m: Sequence[float]) -> list[float]:
