@@ -47,8 +47,9 @@ def _say(*values: float, better: bool = False, model: float = 0.5, read: int = 9
         ),
         (
             _say(0.9, read=5),
-            "model answered only 5 of 9 samples, so it beats nothing; on these it is ahead of "
-            "every baseline, the best of which is b0: ade 0.500 m against 0.900 m, "
+            "model left 4 of 9 samples without a readable answer, so it beats nothing as a whole; "
+            "where it answered it is ahead of every baseline, the best of which is b0: "
+            "ade 0.500 m against 0.900 m, "
             "on the 5 of 9 samples that both answered.",
         ),
         (
@@ -121,7 +122,7 @@ def test_answering_the_easy_samples_alone_beats_nothing(make: Callable[..., Run]
         "on the 1 of 2 samples that both answered."
     ]
     (said,) = _verdicts(make("m", "model", FAR, "garbage"), still)
-    assert said.startswith("m answered only 1 of 2 samples, so it beats nothing; on these ")
+    assert said.startswith("m left 1 of 2 samples without a readable answer, so it beats nothing ")
 
 
 def test_a_baseline_that_answers_less_is_met_on_what_it_answers(make: Callable[..., Run]) -> None:

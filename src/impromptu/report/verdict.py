@@ -129,6 +129,6 @@ def _ahead(trial: Trial) -> str:
     if trial.read == trial.asked:
         return f"{trial.model} beats"
     return (
-        f"{trial.model} answered only {trial.read} of {trial.asked} samples, so it beats nothing; "
-        "on these it is ahead of"
+        f"{trial.model} left {trial.asked - trial.read} of {trial.asked} samples without a "
+        "readable answer, so it beats nothing as a whole; where it answered it is ahead of"
     )
