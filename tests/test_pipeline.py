@@ -26,7 +26,8 @@ def test_the_demo_runs_in_an_empty_folder_and_ends_with_a_report(tmp_path: Path)
         for name in ("prompt_leak", "constant_velocity", "majority")
     )
     # Nothing leaks from strict prompts: there is nothing to solve.
-    ade_m = {one["gt"]: one["metrics"]["ade_fde"]["figures"]["ade"] for one in leak}
+    paths = [one for one in leak if one["task"] != "q6"]
+    ade_m = {one["gt"]: one["metrics"]["ade_fde"]["figures"]["ade"] for one in paths}
     for one in straight:
         if one["gt"] in ade_m:
             figures = one["metrics"]["ade_fde"]["figures"]

@@ -166,8 +166,13 @@ def with_baselines(
     by_truth = {one.joined.pair.truth: one.joined for run in runs for one in run.evaluations}
     added, notes = list[Run](), list[str]()
     present = {run.name for run in runs} | {run.about for run in runs}
+    taken = {run.name for run in runs if run.role != "baseline"}
     for one in CONTESTANTS:
-        if one.role != "baseline" or {one.name, one.about} & present or (one.fit and not fitted):
+        if one.role != "baseline" or (one.fit and not fitted):
+            continue
+        if one.name in taken:
+            notes.append(f"the baseline {one.name} is left out: a run has its name")
+        if {one.name, one.about} & present:
             continue
         asked = [joined for joined in by_truth.values() if joined.pair.task in one.tasks]
         if asked and (why := lacking(one)):

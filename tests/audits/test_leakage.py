@@ -103,6 +103,7 @@ def test_true_velocity_and_acceleration_are_no_leak(tmp_path: Path) -> None:
     findings = _found(_write(tmp_path, rows))
     assert {"exact_leak", "probe_leak"} & set(findings) == set()
     assert findings["probe"].figures["median_m"][0] < 0.15
+    assert "its error grows, as inertia's does" in findings["probe"].text
 
 
 def test_poses_between_fixes_are_no_leak(tmp_path: Path) -> None:
@@ -129,7 +130,9 @@ def test_even_motion_decides_nothing(tmp_path: Path) -> None:
     for number in range(100):
         xy_m = np.stack([np.arange(-3, 11) * (1 + number / 10), np.zeros(14)], axis=1)
         rows.append((f"{_past(xy_m)} v {2 * xy_m[4][0]:.2f}", xy_m))
-    assert set(_found(_write(tmp_path, rows))) == {"probe", "undecided"}
+    findings = _found(_write(tmp_path, rows))
+    assert set(findings) == {"probe", "undecided"}
+    assert "That proves nothing: only 0 of them change their motion" in findings["probe"].text
 
 
 def _generated(folder: Path, preset: PresetName) -> Path:

@@ -120,7 +120,7 @@ def test_a_folder_is_scored_afresh_with_baselines_beside_it(
 def test_rules_alone_and_none(data: Path, run: Path, tmp_path: Path) -> None:
     truth = data / "nuscenes_planning_val.json"
     page = report(tmp_path, run, "--gt", truth, "--baselines", "rules")
-    assert "mine beats every baseline, the best of which is " in page
+    assert "mine left 2 of 30 samples without a readable answer, so it beats nothing" in page
     assert "nearest neighbour" not in page
     page = report(tmp_path, run, "--gt", truth, "--baselines", "none")
     assert "stationary" not in page
@@ -153,6 +153,27 @@ def test_a_run_of_a_baseline_is_known_by_its_settings(data: Path, tmp_path: Path
     runs = read_json(tmp_path / "tables/tables.json")["files"][0]["runs"]
     assert [one["role"] for one in runs if one["run"] == "still"] == ["baseline"]
     assert not [one for one in runs if one["run"] == "stationary"], "it is not run again"
+
+
+def test_a_model_called_like_a_baseline_is_told(data: Path, run: Path, tmp_path: Path) -> None:
+    page = report(tmp_path, f"stationary={run}", "--gt", data, "--baselines", "rules")
+    assert "the baseline stationary is left out: a run has its name" in page
+
+
+def test_of_each_question_every_baseline_that_can_answer_it_stands_there(
+    data: Path, run: Path, tmp_path: Path
+) -> None:
+    report(tmp_path, run, "--gt", data)
+    files = read_json(tmp_path / "tables/tables.json")["files"]
+    (plans,) = [one for one in files if one["file"] == "nuscenes_q6_val.json"]
+    assert {one["run"] for one in plans["runs"] if one["role"] == "baseline"} == {
+        "constant velocity",
+        "constant turn rate and acceleration",
+        "stationary",
+        "nearest neighbour",
+        "prompt leak",
+        "majority",
+    }
 
 
 def test_images_without_raw_logs_are_shown_small_and_as_they_are(
@@ -198,6 +219,7 @@ def test_latex_tables_are_whole(data: Path, run: Path, tmp_path: Path) -> None:
         for row in re.findall(r"^ +([^\\\n].*) \\\\$", body, re.MULTILINE):
             assert row.count("&") == len(columns), row
     assert tex.isascii()
+    assert "% nuscenes\\_planning\\_val.json: mine does not beat " in tex
 
 
 def test_the_csv_has_a_row_for_each_figure_and_run(data: Path, run: Path, tmp_path: Path) -> None:

@@ -15,13 +15,17 @@ METRICS = {path.stem for path in Path(_metrics_path[0]).glob("l2_*.py")}
 
 
 def planning(tmp_path: Path, count: int, task: str = "planning", points: int = 6) -> SampleFile:
-    """A file of samples that drive on by 1 m a step, and a run that is 0.3 m to the left."""
-    places = [", ".join(f"[{k}.0, {y}]" for k in range(1, points + 1)) for y in (0.0, 0.3)]
-    true, said = (f"<PLANNING>{one}</PLANNING>" for one in places)
+    """A file of samples that drive on by 1 m a step, and a run 0.3 m to the left.
+
+    It is mute twice, and then far off once.
+    """
+    places = [", ".join(f"[{k}.0, {y}]" for k in range(1, points + 1)) for y in (0.0, 0.3, 99.0)]
+    true, said, far = (f"<PLANNING>{one}</PLANNING>" for one in places)
     roles = [{"role": "user", "content": "?"}, {"role": "assistant", "content": true}]
     rows = [{"id": str(k), "images": [], "messages": roles} for k in range(count)]
     write_json_list(tmp_path / "t.json", rows)
-    lines = [json.dumps({"id": str(k), "predict": said}) for k in range(count)]
+    texts = ["?", "?", far, *[said] * (count - 3)]
+    lines = [json.dumps({"id": str(k), "predict": one}) for k, one in enumerate(texts)]
     (tmp_path / "p.jsonl").write_text("\n".join(lines))
     joined = join(Pair(task, tmp_path / "t.json", tmp_path / "p.jsonl"))
     return sample_files([Run("mine", "", [evaluate(joined, Options(resamples=0))])])[0]
@@ -48,11 +52,17 @@ def test_of_the_whole_split_each_convention_has_its_own_block(tmp_path: Path, co
     assert set(by_name) == {"l2_stp3", "l2_lightemma", "l2_openemma"}
     for convention, lines in by_name.items():
         assert (lines[0].method, lines[0].source) == ("mine", "")
+        # One convention leaves out what is 10 m off in the first second.
+        over = count - (3 if convention == "l2_openemma" else 2)
+        assert lines[0].samples == f"{over:,} of {count:,} samples", "not shown as if of all"
         rows = [line for line in lines if line.source and not line.converted_from]
         assert [line.method for line in rows] == [
             row.method for row in published.printed() if row.convention == convention
         ]
-    assert by_name["l2_stp3"][0].cells == ["0.300"] * 4
+    # 99 m off once, 0.3 m else.
+    mean_m = (99 + 0.3 * (count - 3)) / (count - 2)
+    assert by_name["l2_stp3"][0].cells == [f"{mean_m:.3f}"] * 4
+    assert [float(cell) for cell in by_name["l2_openemma"][0].cells[1:3]] == [0.3, 0.3]
     converted = [line for line in by_name["l2_stp3"] if line.converted_from]
     assert {line.converted_from for line in converted} == {"l2_lightemma"}
     assert next(one.cells for one in converted if one.method == "GPT-4o") == [

@@ -187,7 +187,7 @@ def test_a_verdict_is_told_and_only_drawn_runs_have_a_mark(
     baseline = replace(runs[1], name="still", role="baseline", pictured=False)
     judged = [runs[0], replace(runs[1], role="truth"), baseline]
     write(tmp_path, "t", judged, scenes, ["make demo"], manifest)
-    said = "short does not beat still, which sees no image: ade_fde ade 2.000 m over 4 of 6 samples"
+    said = "short does not beat still, which sees no image: ade_fde ade 2.000 m against 0.000 m, on"
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     shown = " ".join(Page(text).text.split())
     assert said in shown

@@ -1,19 +1,22 @@
 """Better, worse, tied, or nothing to compare with: each in words."""
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from impromptu.report import Role, Run
-from impromptu.report.verdict import Score, verdict, verdicts
+from impromptu.answer_files import Pair, join
+from impromptu.evaluation import Options, evaluate
+from impromptu.files import write_json_list
+from impromptu.report import Role, Run, sample_files
+from impromptu.report.verdict import Rival, Trial, verdict, verdicts
 
-MODEL = Score("model", 0.5, 9, 9)
 
-
-def _say(*values: float | None, better: bool = False, model: Score = MODEL) -> str:
-    baselines = [Score(f"b{row}", value, 9, 9) for row, value in enumerate(values)]
-    return verdict(model, baselines, "ade", "m", better)
+def _say(*values: float, better: bool = False, model: float = 0.5, read: int = 9) -> str:
+    rivals = [Rival(f"b{row}", value, model, read) for row, value in enumerate(values)]
+    return verdict(Trial("model", read, 9, rivals, "ade", "m", better))
 
 
 @pytest.mark.parametrize(
@@ -43,16 +46,19 @@ def _say(*values: float | None, better: bool = False, model: Score = MODEL) -> s
             "ade 0.500 m against 0.800 m.",
         ),
         (
-            _say(0.9, None, model=Score("model", 0.5, 5, 9)),
-            "model beats every baseline, the best of which is b0: "
-            "ade 0.500 m over 5 of 9 samples against 0.900 m.",
+            _say(0.9, read=5),
+            "model left 4 of 9 samples without a readable answer, so it beats nothing as a whole; "
+            "where it answered it is ahead of every baseline, the best of which is b0: "
+            "ade 0.500 m against 0.900 m, "
+            "on the 5 of 9 samples that both answered.",
         ),
         (
-            _say(0.9, model=Score("model", None, 0, 9)),
-            "model has no figure for ade, so it beats nothing.",
+            _say(0.4, read=5),
+            "model does not beat b0, which sees no image: ade 0.500 m against 0.400 m, "
+            "on the 5 of 9 samples that both answered.",
         ),
         (
-            _say(None),
+            _say(),
             "No baseline has a figure for ade, so nothing tells what model adds to the numbers in "
             "the prompt.",
         ),
@@ -62,25 +68,73 @@ def test_a_model_is_judged_by_the_best_baseline(said: str, expected: str) -> Non
     assert said == expected
 
 
-def _result(name: str, figure: str, value: float | None) -> Mapping[str, Any]:
-    metric = {"higher_is_better": False, "figures": {figure: value}, "units": {figure: "m"}}
-    return {"metrics": {name: metric} if value is not None else {}, "read": 9, "asked": 9}
+FAR, NEAR = (", ".join(f"[{step * k}, 0]" for k in range(1, 7)) for step in (10, 0))
 
 
-def _run(name: str, role: Role) -> Run:
-    return Run(name, "", [], role)
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Run]:
+    """A run on two samples: of one the car goes 10 m a step, of the other it stands."""
+    rows = [
+        {
+            "id": name,
+            "images": [],
+            "messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": true}],
+        }
+        for name, true in (("far", FAR), ("near", NEAR))
+    ]
+    write_json_list(tmp_path / "t.json", rows)
+
+    def run(name: str, role: Role, far: str, near: str) -> Run:
+        told = tmp_path / f"{name}.jsonl"
+        lines = [{"id": "far", "predict": far}, {"id": "near", "predict": near}]
+        told.write_text("\n".join(map(json.dumps, lines)))
+        joined = join(Pair("planning", tmp_path / "t.json", told))
+        return Run(name, "", [evaluate(joined, Options(resamples=0))], role)
+
+    return run
 
 
-def test_only_models_are_judged_and_only_by_baselines() -> None:
-    runs = [_run("m", "model"), _run("echo", "truth"), _run("cv", "baseline"), _run("n", "model")]
-    results = [_result("l2_stp3", "avg", value) for value in (0.5, 0.0, 0.6, None)]
-    assert verdicts(runs, results) == [
-        "m beats every baseline, the best of which is cv: l2_stp3 avg 0.500 m against 0.600 m.",
+def _verdicts(*runs: Run) -> list[str]:
+    (file,) = sample_files(runs)
+    return verdicts(file)
+
+
+def test_only_models_are_judged_and_only_by_baselines(make: Callable[..., Run]) -> None:
+    still = make("still", "baseline", NEAR, NEAR)
+    runs = [
+        make("m", "model", FAR, NEAR),
+        make("echo", "truth", FAR, NEAR),
+        still,
+        make("n", "model", "?", "?"),
+    ]
+    # Standing still where the car goes 10 m a step is off by 15, 25, 35 m, by 25 on average.
+    assert _verdicts(*runs) == [
+        "m beats every baseline, the best of which is still: l2_stp3 avg 0.000 m against 12.500 m.",
         "n has no figure for l2_stp3 avg, so it beats nothing.",
     ]
-    assert verdicts(runs[1:3], results[1:3]) == []
+    assert _verdicts(*runs[1:3]) == []
 
 
-def test_a_question_without_a_headline_has_no_verdict() -> None:
-    assert verdicts([_run("m", "model")], [_result("cider", "score", 0.5)]) == []
-    assert verdicts([_run("m", "model")], [_result("l2_stp3", "avg", None)]) == []
+def test_answering_the_easy_samples_alone_beats_nothing(make: Callable[..., Run]) -> None:
+    still = make("still", "baseline", NEAR, NEAR)
+    assert _verdicts(make("m", "model", "garbage", NEAR), still) == [
+        "m does not beat still, which sees no image: l2_stp3 avg 0.000 m against 0.000 m, "
+        "on the 1 of 2 samples that both answered."
+    ]
+    (said,) = _verdicts(make("m", "model", FAR, "garbage"), still)
+    assert said.startswith("m left 1 of 2 samples without a readable answer, so it beats nothing ")
+
+
+def test_a_baseline_that_answers_less_is_met_on_what_it_answers(make: Callable[..., Run]) -> None:
+    runs = make("m", "model", NEAR, NEAR), make("b", "baseline", "?", NEAR)
+    assert _verdicts(*runs) == [
+        "m does not beat b, which sees no image: l2_stp3 avg 0.000 m against 0.000 m, "
+        "on the 1 of 2 samples that both answered."
+    ]
+    assert "No baseline has a figure" in _verdicts(runs[0], make("b", "baseline", "?", "?"))[0]
+
+
+def test_a_question_without_a_headline_has_no_verdict(make: Callable[..., Run]) -> None:
+    run = make("m", "model", FAR, NEAR)
+    bare = replace(run.evaluations[0], sums={})
+    assert _verdicts(replace(run, evaluations=[bare])) == []

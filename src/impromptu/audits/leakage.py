@@ -186,8 +186,13 @@ def _probe_findings(layout: Layout) -> Iterator[Finding]:
             f"LABEL LEAK: {text}; where the motion changes suddenly, 90 % of its errors along x or "
             f"along y stay within {limit_m:.3f} m up to waypoint {exact}. Inertia cannot do it."
         )
-    else:
+    elif (sudden.sum(axis=0) >= 2 * LEAST).any():
         text += ". Where the motion changes suddenly its error grows, as inertia's does."
+    else:
+        text += (
+            f". That proves nothing: only {count} of them change their motion so suddenly that a "
+            f"leak could be told from inertia; {2 * LEAST} along one axis are needed."
+        )
     figures = {"median_m": median_m.tolist(), "sudden": count, "exact_waypoints": exact}
     table = _probe_table(layout, errors, sudden)
     severity: Severity = "error" if exact else "note"

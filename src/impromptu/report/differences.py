@@ -4,13 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-import numpy as np
-
 from impromptu import metrics, plugins
 from impromptu.conversation import clip_id, log_of
 from impromptu.intervals import Interval, paired
-from impromptu.metrics import Metric, Sums
-from impromptu.report.runs import Entry, SampleFile
+from impromptu.metrics import Metric
+from impromptu.report.runs import Entry, SampleFile, shared
 from impromptu.report.verdict import headline
 
 FEW_LOGS = 10
@@ -77,7 +75,7 @@ def _pairs(
 
 def _difference(one: Entry, other: Entry, task: str, name: str, figure: str) -> Difference | None:
     metric = plugins.load(metrics, name, Metric)
-    ids, sums = _shared(one, other, name)
+    ids, sums = shared(one, other, name)
     if not ids:
         return None
     first, second = (metric.total(of).get(figure) for of in sums)
@@ -105,18 +103,3 @@ def _better(one: Entry, other: Entry, ends: Interval | None, higher_is_better: b
     if ends is None or ends[0] <= 0 <= ends[1]:
         return ""
     return (one if (ends[0] > 0) == higher_is_better else other).run.name
-
-
-def _shared(one: Entry, other: Entry, name: str) -> tuple[list[str], tuple[Sums, Sums]]:
-    """Return the ids that both answered readably, and of each run the columns of those."""
-    first, second = (
-        {read.id: row for row, read in enumerate(entry.evaluation.reading.read)}
-        for entry in (one, other)
-    )
-    ids = [sample_id for sample_id in first if sample_id in second]
-    sides = []
-    for entry, row_of in ((one, first), (other, second)):
-        rows = np.array([row_of[sample_id] for sample_id in ids], dtype=np.int64)
-        of = entry.evaluation.sums.get(name, {})
-        sides.append({column: values[rows] for column, values in of.items()})
-    return ids, (sides[0], sides[1])

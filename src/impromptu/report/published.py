@@ -37,11 +37,16 @@ class Printed:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row to show: a run's (``source`` is empty), a printed one or a converted one."""
+    """A row to show: a run's (``source`` is empty), a printed one or a converted one.
+
+    Attributes:
+        samples: Of a run, over how many it is: a published row is over all, however answered.
+    """
 
     method: str
     cells: Sequence[str]
     source: str = ""
+    samples: str = ""
     converted_from: str = ""
 
 
@@ -75,7 +80,7 @@ def blocks(file: SampleFile) -> list[Block]:
 def _lines(file: SampleFile, convention: str) -> Iterator[Line]:
     for entry in file.entries:
         if entry.run.role != "truth" and convention in entry.result["metrics"]:
-            yield Line(entry.run.name, _cells(entry, convention))
+            yield Line(entry.run.name, _cells(entry, convention), samples=_over(entry, convention))
     for row in printed():
         if row.convention == convention:
             yield Line(row.method, [f"{value:.2f}" for value in row.values_m], row.source)
@@ -89,6 +94,13 @@ def _lines(file: SampleFile, convention: str) -> Iterator[Line]:
 def _cells(entry: Entry, convention: str) -> list[str]:
     figures: Mapping[str, float | None] = entry.result["metrics"][convention]["figures"]
     return [number(figures.get(name), "m") for name in _FIGURES]
+
+
+def _over(entry: Entry, convention: str) -> str:
+    """Say over how many samples a run's figures are: those read, less what the rule leaves out."""
+    figures: Mapping[str, float | None] = entry.result["metrics"][convention]["figures"]
+    counted = entry.result["read"] - int(figures.get("left_out_count") or 0)
+    return f"{counted:,} of {entry.result['asked']:,} samples"
 
 
 def to_stp3(within_m: Sequence[float]) -> list[float]:

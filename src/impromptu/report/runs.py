@@ -7,7 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from impromptu.evaluation import Evaluation
+from impromptu.metrics import Sums
 
 Role = Literal["model", "baseline", "truth"]
 Result = Mapping[str, Any]
@@ -83,6 +86,21 @@ class SampleFile:
             for name, metric in entry.result["metrics"].items():
                 found.setdefault(name, metric)
         return found
+
+
+def shared(one: Entry, other: Entry, metric: str) -> tuple[list[str], tuple[Sums, Sums]]:
+    """Return the ids that both answered readably, and of each run the columns of those."""
+    first, second = (
+        {read.id: row for row, read in enumerate(entry.evaluation.reading.read)}
+        for entry in (one, other)
+    )
+    ids = [sample_id for sample_id in first if sample_id in second]
+    sides = []
+    for entry, row_of in ((one, first), (other, second)):
+        rows = np.array([row_of[sample_id] for sample_id in ids], dtype=np.int64)
+        of = entry.evaluation.sums.get(metric, {})
+        sides.append({column: values[rows] for column, values in of.items()})
+    return ids, (sides[0], sides[1])
 
 
 def sample_files(runs: Sequence[Run]) -> list[SampleFile]:

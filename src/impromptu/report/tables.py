@@ -109,7 +109,7 @@ def table(file: SampleFile) -> Table:
         groups=[_group(name, metric, results) for name, metric in file.metrics.items()],
         bootstrap=_bootstrap(results),
         remarks=list(_all_remarks(file.entries)),
-        verdicts=verdicts([entry.run for entry in file.entries], results),
+        verdicts=verdicts(file),
         policies=[
             _policies(entry.run.name, entry.result)
             for entry in models

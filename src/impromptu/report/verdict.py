@@ -1,10 +1,11 @@
 """Says in words whether a model does better than baselines that see no image."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from impromptu.report.runs import Run
+from impromptu import metrics, plugins
+from impromptu.metrics import Metric
+from impromptu.report.runs import Entry, SampleFile, shared
 
 HEADLINES = {
     "l2_stp3": "avg",
@@ -18,40 +19,54 @@ HEADLINES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """One run's figure on a file of samples.
+class Rival:
+    """A baseline beside a model, over the samples that both answered readably.
 
     Attributes:
-        value: None where there is none.
-        read: Answers it is over.
-        asked: Samples in the file.
+        name: Of the baseline.
+        own: Its figure.
+        model: The model's.
+        both: How many samples both are over.
     """
 
-    run: str
-    value: float | None
+    name: str
+    own: float
+    model: float
+    both: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A model, its baselines, and the figure by which they are compared.
+
+    Attributes:
+        read: Answers of the model that could be read.
+        asked: Samples in the file.
+        figure: Its name, as people read it.
+        unit: Its unit.
+        higher_is_better: Which way is better.
+    """
+
+    model: str
     read: int
     asked: int
+    rivals: Sequence[Rival]
+    figure: str
+    unit: str
+    higher_is_better: bool
+
+    def lead(self, rival: Rival) -> float:
+        """Return by how much the model is better than one of its rivals."""
+        lead = rival.model - rival.own
+        return lead if self.higher_is_better else -lead
 
 
-def verdicts(runs: Sequence[Run], results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a sentence for each model among runs that were asked one file of samples.
-
-    Args:
-        runs: Those that were asked.
-        results: Of each run, what ``evaluation.Evaluation.to_json`` returns.
-    """
-    told = {name: metric for result in results for name, metric in result["metrics"].items()}
-    if (chosen := headline(told)) is None:
+def verdicts(file: SampleFile) -> list[str]:
+    """Return a sentence for each model among the runs that were asked one file of samples."""
+    if (chosen := headline(file.metrics)) is None:
         return []
-    name, figure = chosen
-    metric = told[name]
-    scores = [_score(run, result, name) for run, result in zip(runs, results, strict=True)]
-    baselines = [score for run, score in zip(runs, scores, strict=True) if run.role == "baseline"]
-    unit = metric["units"].get(figure, "")
     return [
-        verdict(score, baselines, f"{name} {figure}", unit, metric["higher_is_better"])
-        for run, score in zip(runs, scores, strict=True)
-        if run.role == "model"
+        _verdict_on(entry, file, *chosen) for entry in file.entries if entry.run.role == "model"
     ]
 
 
@@ -61,45 +76,59 @@ def headline(told: Iterable[str]) -> tuple[str, str] | None:
     return next(((name, of) for name, of in HEADLINES.items() if name in names), None)
 
 
-def _score(run: Run, result: Mapping[str, Any], metric: str) -> Score:
-    figures = result["metrics"].get(metric, {"figures": {}})["figures"]
-    return Score(run.name, figures.get(HEADLINES[metric]), result["read"], result["asked"])
+def _verdict_on(entry: Entry, file: SampleFile, name: str, figure: str) -> str:
+    told, metric = f"{name} {figure}", plugins.load(metrics, name, Metric)
+    if entry.evaluation.figures.get(name, {}).get(figure) is None:
+        return f"{entry.run.name} has no figure for {told}, so it beats nothing."
+    baselines = [one for one in file.entries if one.run.role == "baseline"]
+    rivals = [_rival(entry, one, name, figure, metric) for one in baselines]
+    return verdict(
+        Trial(
+            entry.run.name,
+            entry.result["read"],
+            entry.result["asked"],
+            [one for one in rivals if one is not None],
+            told,
+            metric.unit_of(figure),
+            metric.higher_is_better,
+        )
+    )
 
 
-def verdict(
-    model: Score, baselines: Sequence[Score], figure: str, unit: str, higher_is_better: bool
-) -> str:
+def _rival(entry: Entry, other: Entry, name: str, figure: str, metric: Metric) -> Rival | None:
+    """Compare like with like: who answers the easy samples alone is not better for it."""
+    ids, sums = shared(entry, other, name)
+    model, own = (metric.total(of).get(figure) if ids else None for of in sums)
+    if model is None or own is None:
+        return None
+    return Rival(other.run.name, own, model, len(ids))
+
+
+def verdict(trial: Trial) -> str:
     """Return one sentence: a model's figure against the best baseline's.
 
-    A tie does not beat anything.
-
-    Args:
-        model: Whose figure is judged.
-        baselines: Those that answered the same samples.
-        figure: Its name, as people read it.
-        unit: Its unit.
-        higher_is_better: Which way is better.
+    A tie does not beat anything, and neither does who is ahead on a part of the samples.
     """
-    sign = 1.0 if higher_is_better else -1.0
-    scored = [(sign * one.value, one) for one in baselines if one.value is not None]
-    if model.value is None:
-        return f"{model.run} has no figure for {figure}, so it beats nothing."
-    if not scored:
+    if not trial.rivals:
         return (
-            f"No baseline has a figure for {figure}, so nothing tells what {model.run} adds to the "
-            "numbers in the prompt."
+            f"No baseline has a figure for {trial.figure}, so nothing tells what {trial.model} "
+            "adds to the numbers in the prompt."
         )
-    best_value, best = max(scored, key=lambda pair: pair[0])
-    told = f"{figure} {_of(model, unit)} against {_of(best, unit)}"
-    if sign * model.value > best_value:
-        return f"{model.run} beats every baseline, the best of which is {best.run}: {told}."
-    beaten_by = [one.run for value, one in scored if value >= sign * model.value]
-    others = len(beaten_by) - 1
+    best = min(trial.rivals, key=trial.lead)
+    told = f"{trial.figure} {best.model:.3f} {trial.unit} against {best.own:.3f} {trial.unit}"
+    if best.both < trial.asked:
+        told += f", on the {best.both} of {trial.asked} samples that both answered"
+    if trial.lead(best) > 0:
+        return f"{_ahead(trial)} every baseline, the best of which is {best.name}: {told}."
+    others = sum(trial.lead(one) <= 0 for one in trial.rivals) - 1
     more = f", nor {others} other baseline{'s' if others > 1 else ''}" if others else ""
-    return f"{model.run} does not beat {best.run}, which sees no image{more}: {told}."
+    return f"{trial.model} does not beat {best.name}, which sees no image{more}: {told}."
 
 
-def _of(score: Score, unit: str) -> str:
-    """Write ``0.300 m``, and of how many answers where some could not be read."""
-    part = "" if score.read == score.asked else f" over {score.read} of {score.asked} samples"
-    return f"{score.value:.3f} {unit}{part}"
+def _ahead(trial: Trial) -> str:
+    if trial.read == trial.asked:
+        return f"{trial.model} beats"
+    return (
+        f"{trial.model} left {trial.asked - trial.read} of {trial.asked} samples without a "
+        "readable answer, so it beats nothing as a whole; where it answered it is ahead of"
+    )
