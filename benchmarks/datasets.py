@@ -31,7 +31,8 @@ HZ = 2.0
 """Of Mapillary SLS, which has no time: else it would give no futures."""
 HEAD = (
     "| dataset | clips | agents a clip | adapter alone, clips/s | MB/s read | read, MB | of its "
-    "files, MB | read / needed | all questions, clips/s | peak MB, 1 log | peak MB, all logs |"
+    "files, MB | read / needed | all questions, clips/s | samples/s | peak MB, 1 log | "
+    "peak MB, all logs |"
 )
 
 
@@ -69,6 +70,7 @@ def _row(name: str, read: dict[str, Any], asked: dict[str, Any], alone: dict[str
         f"{read['files'] / 1e6:,.1f}",
         f"{read['read'] / read['needed']:.2f}",
         f"{asked['clips'] / asked['seconds']:,.0f}",
+        f"{asked['samples'] / asked['seconds']:,.0f}",
         f"{alone['peak_mb']:.0f}",
         f"{asked['peak_mb']:.0f}",
     )
@@ -141,7 +143,7 @@ def _kept(record: Path) -> int:
 
 def _ask(data_raw: Path, name: str, work: Path) -> dict[str, Any]:
     """Generate all questions of a dataset."""
-    out, clips = work / "out", 0
+    out = work / "out"
     flags = f"generate --data_raw {data_raw} --out {out} --datasets {name} --workers 1"
     flags += f" --missing_images keep --mapillary_hz {HZ}"
 
@@ -151,9 +153,10 @@ def _ask(data_raw: Path, name: str, work: Path) -> dict[str, Any]:
             cli.main(flags.split())
 
     seconds = _fastest(once)
-    splits = json.loads((out / "manifest.json").read_text())["datasets"][name].values()
+    splits = list(json.loads((out / "manifest.json").read_text())["datasets"][name].values())
     clips = sum(split["clips"] for split in splits)
-    return {"seconds": seconds, "clips": clips, "peak_mb": _peak_mb()}
+    samples = sum(sum(split["files"].values()) for split in splits)
+    return {"seconds": seconds, "clips": clips, "samples": samples, "peak_mb": _peak_mb()}
 
 
 def _fastest(work: Callable[[], None]) -> float:

@@ -78,11 +78,11 @@ def vulnerable(clip: Clip) -> list[Agent]:
 
 
 def _shown(camera: Camera, agents: Sequence[Agent]) -> Bools:
-    center_in = inside_image(camera, centers_m(agents))
-    corners_in = inside_image(camera, corners_m(agents))
-    if center_in is None or corners_in is None:
+    shown = inside_image(camera, centers_m(agents))
+    if shown is None:
         return _about_ahead(centers_m(agents))
-    shown: Bools = center_in | (corners_in.sum(axis=-1) >= 4)
+    if not shown.all() and (corners_in := inside_image(camera, corners_m(agents))) is not None:
+        shown |= corners_in.sum(axis=-1) >= 4
     return shown
 
 

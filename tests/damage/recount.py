@@ -81,7 +81,8 @@ def _waymo(root: Path, log: str) -> int | None:
             stamps = table.column(0).to_pylist()
     except (IndexError, struct.error):
         return None
-    return _half_seconds(min(stamps), max(stamps), 50_000)
+    whole = stamps and all(isinstance(stamp, int) for stamp in stamps)
+    return _half_seconds(min(stamps), max(stamps), 50_000) if whole else None
 
 
 def _payloads(data: bytes) -> Iterator[bytes]:

@@ -25,6 +25,8 @@ from impromptu.datasets import Dataset
 
 from .recount import keyframes
 
+# A failure is told with all that the fixture holds, and hypothesis warns of its length.
+pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
 DEADLINE_S, MEMORY = 20, 2 << 30
 UNREAD = ".npy", ".bin"
 # A seed says nothing to a shrinker.
