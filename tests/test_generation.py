@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 from impromptu import clip_table, datasets, generation, miniature, part, plugins, questions
-from impromptu.backends import processes
 from impromptu.clip import Clip
 from impromptu.counts import LogCounts
 from impromptu.datasets import Dataset, Dropped, Log
@@ -116,7 +115,7 @@ def test_a_killed_run_ends_with_the_same_bytes(
             raise KeyboardInterrupt
         return part.write_part(unit)
 
-    monkeypatch.setattr(processes, "write_part", killed_at_the_second)
+    monkeypatch.setattr(generation, "write_part", killed_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         _generate(tmp_path / "killed")
     _generate(tmp_path / "killed")
@@ -139,7 +138,7 @@ def test_a_killed_run_binds_the_folder_to_its_recipe(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(processes, "write_part", killed)
+        patched.setattr(generation, "write_part", killed)
         _generate(tmp_path / "out")
     with pytest.raises(ValueError, match="another recipe"):
         _generate(tmp_path / "out", Recipe(("trajectory",), preset="released"))

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from impromptu import miniature
-from impromptu.backends import processes
+from impromptu import generation, miniature
 from impromptu.cli import main
 from impromptu.counts import LogCounts
 from impromptu.files import read_json
@@ -113,7 +112,7 @@ def test_a_killed_run_goes_on_only_with_the_same_folder(
             raise KeyboardInterrupt
         return write_part(unit)
 
-    monkeypatch.setattr(processes, "write_part", killed_at_the_second)
+    monkeypatch.setattr(generation, "write_part", killed_at_the_second)
     out, first, second = tmp_path / "out", tmp_path / "first", tmp_path / "second"
     assert run(download, out, "--extract_dir", str(first)) == 130
     assert list((out / WORK / "parts").glob("*.part"))

@@ -40,6 +40,7 @@ LAYERS = (
         "judging",
         "mining",
         "part",
+        "prediction_file",
         "prompts_page",
         "registry",
         "tiny_model",
