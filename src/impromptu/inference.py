@@ -7,17 +7,16 @@ the end.
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from impromptu import engines, plugins
+from impromptu import engines, plugins, prediction_file
 from impromptu.backends import Backend
 from impromptu.conversation import Prediction, Sample
 from impromptu.engines import Completion, Engine, Settings
-from impromptu.files import atomic_bytes, fingerprint, read_json, read_json_lines, write_json
+from impromptu.files import fingerprint
 from impromptu.progress import track
 
 _MODEL_FILES = (
@@ -118,10 +117,10 @@ def infer(
         OSError: The engine cannot go on, or nothing more can be written; answers are kept.
     """
     ids, digest = _look_through(samples)
-    _claim(out, _origin(len(ids), digest, name, engine, settings))
-    _cut_torn_line(out)
-    _absorb_parts(out)
-    done = _done(out)
+    prediction_file.claim(out, _origin(len(ids), digest, name, engine, settings))
+    prediction_file.cut_torn_line(out)
+    prediction_file.absorb_parts(out)
+    done = prediction_file.done(out)
     if done:
         say(f"{len(done)} of {len(ids)} answered already")
     places = _open_places(ids, done, settings.batch_size if engine.whole_batches else 1)
@@ -130,7 +129,7 @@ def infer(
         problems = _ask_side_by_side(samples, places, name, engine, settings, out, spread)
     elif places:
         problems = _ask(_at(samples, places), len(places), name, engine, settings, out)
-    return Outcome(_put_in_order(out, ids), problems)
+    return Outcome(prediction_file.put_in_order(out, ids), problems)
 
 
 def _look_through(samples: Iterable[Sample]) -> tuple[list[str], str]:
@@ -169,7 +168,7 @@ def _ask(
     try:
         with out.open("ab", buffering=0) as file:
             for sample, completion in track(answers, total, "samples", name):
-                _append(file, _line(sample, completion).encode())
+                prediction_file.append(file, _line(sample, completion).encode())
                 written += 1
                 if completion.problem:
                     problems[sample.id] = completion.problem
@@ -182,12 +181,6 @@ def _ask(
         if close := getattr(answers, "close", None):
             close()  # of a generator: the engine ends with it
     return problems
-
-
-def _append(file: IO[bytes], content: bytes) -> None:
-    """Write past all buffers: what a full disk leaves is a torn line, and nothing comes later."""
-    while content:
-        content = content[file.write(content) :]
 
 
 def _line(sample: Sample, completion: Completion) -> str:
@@ -210,7 +203,7 @@ def _ask_side_by_side(
     """Have each of several engines answer a share, in one piece; return what went wrong."""
     size = settings.batch_size if engine.whole_batches else 1
     share = -(-len(places) // (size * spread.workers)) * size
-    parts = _parts(out)
+    parts = prediction_file.parts(out)
     parts.mkdir(exist_ok=True)
     shards = [
         Shard(samples, places[at : at + share], name, settings, parts / f"{places[at]:09d}.jsonl")
@@ -224,7 +217,7 @@ def _ask_side_by_side(
         for _, told in track(work, len(shards), "shards", name):
             problems |= told
     finally:
-        _absorb_parts(out)
+        prediction_file.absorb_parts(out)
     return problems
 
 
@@ -234,66 +227,6 @@ def answer_shard(shard: Shard) -> dict[str, str]:
     shard.part.touch()
     chosen = _at(shard.samples, shard.places)
     return _ask(chosen, len(shard.places), shard.name, engine, shard.settings, shard.part)
-
-
-def _parts(out: Path) -> Path:
-    return out.with_name(out.name + ".parts")
-
-
-def _absorb_parts(out: Path) -> None:
-    """Take over what the engines of this or of an earlier run have written."""
-    with out.open("ab", buffering=0) as file:
-        for part in sorted(_parts(out).glob("*.jsonl")):
-            with part.open("rb") as lines:
-                for line in lines:
-                    if line.endswith(b"\n"):
-                        _append(file, line)
-            part.unlink()
-    if _parts(out).is_dir():
-        _parts(out).rmdir()
-
-
-def _cut_torn_line(out: Path) -> None:
-    """Cut off a line that a kill or a full disk has torn."""
-    with out.open("rb+") as file:
-        end = file.seek(0, 2)
-        while end:
-            start = max(0, end - 65_536)
-            file.seek(start)
-            if (at := file.read(end - start).rfind(b"\n")) >= 0:
-                end = start + at + 1
-                break
-            end = start
-        file.truncate(end)
-
-
-def _done(out: Path) -> set[str]:
-    """Return the ids that need not be asked again."""
-    reasons = {row["id"]: row["finish_reason"] for _, row in read_json_lines(out)}
-    return {name for name, reason in reasons.items() if reason != "error"}
-
-
-def _put_in_order(out: Path, ids: Sequence[str]) -> dict[str, int]:
-    """Leave one line a sample, the latest, in the samples' order; count the finish reasons.
-
-    Raises:
-        ValueError: A sample has none: the engine has lost it.
-    """
-    spans, reasons, at, lines = dict[str, tuple[int, int]](), dict[str, str](), 0, 0
-    with out.open("rb") as file:
-        for line in file:
-            row = json.loads(line)
-            spans[row["id"]], reasons[row["id"]] = (at, len(line)), row["finish_reason"]
-            at, lines = at + len(line), lines + 1
-        if lost := [one for one in ids if one not in spans]:
-            raise ValueError(f"{out}: the engine gave no answer to {len(lost)} samples: {lost[0]}")
-        ordered = [spans[one] for one in ids]
-        if lines != len(ids) or ordered != sorted(ordered):
-            with atomic_bytes(out) as sorted_file:
-                for start, size in ordered:
-                    file.seek(start)
-                    sorted_file.write(file.read(size))
-    return dict(Counter(reasons[one] for one in ids))
 
 
 def _origin(
@@ -320,24 +253,3 @@ def _print(name: str) -> str:
     if folder.is_file():
         files, folder = [folder], folder.parent
     return fingerprint(files, folder) if files else ""
-
-
-def _claim(out: Path, origin: Mapping[str, Any]) -> None:
-    """Tie ``out`` to what it is made from.
-
-    Raises:
-        ValueError: It already has answers made from something else.
-    """
-    record = out.with_name(out.name + ".settings")
-    begun = out.exists() and out.stat().st_size or any(_parts(out).glob("*.jsonl"))
-    if not begun:
-        write_json(record, origin)
-    out.touch()
-    told = read_json(record) if record.exists() else {}
-    differing = [key for key, value in origin.items() if told.get(key) != value]
-    if differing:
-        raise ValueError(
-            f"{out} already holds answers made otherwise (see {record.name}): "
-            + ", ".join(f"{key} was {told.get(key)!r}, is {origin[key]!r}" for key in differing)
-            + "; choose another --save_name or delete the file"
-        )

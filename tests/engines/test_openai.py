@@ -217,7 +217,8 @@ def test_an_answer_that_is_none_is_an_error(server: Server, body: Any, told: str
 def test_finish_reasons_are_kept_and_unknown_ones_are_errors(server: Server) -> None:
     reasons = {"question 0": "length", "question 1": "content_filter"}
     server.script = lambda text, _: said("half", reason=reasons[text])
-    cut, filtered = _ask(server.settings, SAMPLES[:2]).values()
+    answers = _ask(server.settings, SAMPLES[:2])
+    cut, filtered = (answers[one.id] for one in SAMPLES[:2])
     assert cut == Completion("half", "length")
     assert filtered == Completion("", "error", "the server ended it: content_filter")
 

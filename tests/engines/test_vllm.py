@@ -51,6 +51,7 @@ class Fake:
 
     async def render(self, chats: list[Any], params: Any) -> tuple[Any, list[str]]:
         self.chats += chats
+        assert params.chat_template_kwargs == {"add_generation_prompt": True}
         return chats, ["rendered"]
 
     def shutdown(self) -> None:
@@ -63,7 +64,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     modules: dict[str, dict[str, Any]] = {
         "vllm": {"AsyncEngineArgs": dict, "AsyncLLMEngine": one, "SamplingParams": SimpleNamespace},
         "vllm.exceptions": {"VLLMClientError": ClientError, "VLLMServerError": ServerError},
-        "vllm.renderers": {"ChatParams": object},
+        "vllm.renderers": {"ChatParams": SimpleNamespace},
         "vllm.sampling_params": {"RequestOutputKind": SimpleNamespace(FINAL_ONLY="final")},
         "vllm.lora": {},
         "vllm.lora.request": {"LoRARequest": lambda *told: told},

@@ -52,6 +52,7 @@ LAYERS = (
         "judging",
         "mining",
         "part",
+        "prediction_file",
         "prompts_page",
         "registry",
         "tiny_model",

@@ -80,7 +80,7 @@ def _infer(environment: str, engine: str, name: str, *flags: object, check: bool
     out = ANSWERS / f"{name}.jsonl"
     for old in ANSWERS.glob(f"{name}.jsonl*"):
         old.unlink()
-    config = ["--disable_cuda_graph", f"--{engine}_config", json.dumps(CONFIGS[engine])]
+    config = ["--disable_cuda_graph", f"--{engine}_config", json.dumps(CONFIGS.get(engine))]
     words = [_python(environment), "-m", "impromptu", "infer", "--engine", engine]
     words += ["--model", MODEL, "--dataset", "twenty", "--dataset_dir", DATA, "--save_name", out]
     words += ["--image_max_pixels", 12_544, "--max_new_tokens", 100]
@@ -126,6 +126,11 @@ def test_a_prompt_over_the_cutoff_is_that_samples_error(engine: str, truth: list
     reasons = {row["finish_reason"] for row in rows}
     assert len(rows) == 20 and {"stop", "error"} <= reasons
     assert all(len(row["predicts"]) == 2 for row in rows if row["finish_reason"] == "stop")
+
+
+def test_the_models_own_template_gives_the_same(truth: list[str]) -> None:
+    """The way of other families; of this one the checkpoint's template is the training's."""
+    assert _texts(_infer("vllm", "vllm", "vllm_own", "--template", "own")) == truth
 
 
 @pytest.mark.parametrize("engine", ["vllm", "sglang"])

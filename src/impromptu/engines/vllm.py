@@ -134,7 +134,8 @@ class Asker:
             if text:
                 content.append({"type": "text", "text": text})
         conversation = [{"role": "user", "content": content}]
-        _, (prompt,) = await self.engine.renderer.render_chat_async([conversation], ChatParams())
+        params = ChatParams(chat_template_kwargs={"add_generation_prompt": True})
+        _, (prompt,) = await self.engine.renderer.render_chat_async([conversation], params)
         return prompt
 
     def _sampling(self, sample: Sample) -> Any:
