@@ -1,11 +1,12 @@
 """Read and write files so that a fault names its place and a kill leaves no half file."""
 
+import fcntl
 import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -44,6 +45,36 @@ def _placed(path: Path, **options: str) -> Iterator[IO[Any]]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a full disk does not tell
         raise
+
+
+@contextmanager
+def alone(work: Path) -> Iterator[None]:
+    """Hold a folder of work for one run at a time; a killed run lets go of it.
+
+    It is removed at the end if nothing is in it.
+
+    Raises:
+        ValueError: Another run holds it; the message says what to do.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    lock = work / "lock"
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A run that has just ended may have taken the file away under us.
+            if not lock.exists() or not os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                raise BlockingIOError
+        except BlockingIOError as error:
+            raise ValueError(
+                f"{work.parent}: another run is writing here; wait for it or choose another --out"
+            ) from error
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # finished logs stay for the next run
+                if not any(path != lock for path in work.iterdir()):
+                    lock.unlink()
+                    work.rmdir()
 
 
 def write_json(path: Path, value: Any) -> None:
