@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -23,10 +23,12 @@ from impromptu.progress import track
 from impromptu.questions import AnswerError, Question
 from impromptu.shards import TASKS
 from impromptu.shards.counts import Counts, record, told
-from impromptu.shards.record_lines import RecordWriter, dumped, record_lines
+from impromptu.shards.record_lines import Parts, RecordWriter, dumped, parts, record_lines
 from impromptu.workers import side_by_side
 
 TAGS = {"q2": "DYNAMIC OBJECTS", "q6": "SPEED PATH PLAN", "q7": "PLANNING"}
+
+_MARK = IMAGE.encode()
 
 Invalid = Literal["keep", "drop"]
 
@@ -127,6 +129,8 @@ def _formatted(line: bytes | Broken, task: str) -> tuple[bytes, str, str]:
     """Return a record, why it cannot be one, and what is wrong with its answer."""
     if isinstance(line, Broken):
         return b"", line.reason, ""
+    if cut := parts(line):
+        return _cut(line, cut, task)
     try:
         row = json.loads(line)
         user, assistant = row["messages"]
@@ -144,6 +148,23 @@ def _formatted(line: bytes | Broken, task: str) -> tuple[bytes, str, str]:
     return line, "", _fault(task, answer)
 
 
+def _cut(line: bytes, cut: Parts, task: str) -> tuple[bytes, str, str]:
+    """Do the same on a line of our own form, without reading it all."""
+    if cut.prompt.count(_MARK) != cut.images:
+        return b"", "image_marks", ""
+    try:
+        plain = b"\\" not in cut.answer
+        answer = cut.answer.decode() if plain else json.loads(b'"%s"' % cut.answer)
+    except ValueError:
+        return b"", "not_json", ""
+    tag = TAGS.get(task)
+    if tag and f"<{tag}>" not in answer and f"</{tag}>" not in answer:
+        name = tag.encode()
+        line = cut.before + b"<%s>%s</%s>" % (name, cut.answer, name) + cut.after
+    return line, "", _fault(task, answer)
+
+
+@lru_cache(maxsize=4096)
 def _fault(task: str, answer: str) -> str:
     """Say why an answer is none to its question, in a few snake_case words."""
     if task == "q7" and _TEN.fullmatch(_inside(answer)):

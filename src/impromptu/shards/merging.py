@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from impromptu.conversation import clip_id, registry_entry
+from impromptu.conversation import registry_entry
 from impromptu.files import atomic_bytes, read_json, write_json
 from impromptu.json_stream import Broken
 from impromptu.progress import track
@@ -90,6 +90,7 @@ def _merged(units: Sequence[Unit], workers: int) -> Iterator[tuple[Unit, tuple[C
 def _work(unit: Unit) -> tuple[Counter[str], int]:
     """Merge a question's files; return what became of the records, and how many were renamed."""
     counts, renamed, seen = Counter[str](), 0, set[bytes]()
+    told = f"/{unit.task}".encode()
     with atomic_bytes(unit.merged) as file:
         writer = RecordWriter(file)
         for path in unit.paths:
@@ -98,7 +99,7 @@ def _work(unit: Unit) -> tuple[Counter[str], int]:
                     counts[line.reason] += 1
                     continue
                 name = _id(line)
-                if name in seen or not clip_id(name.decode(errors="replace"), unit.task):
+                if name in seen or told not in name:
                     line, name = _renamed(line, path.parent.name, unit.task, seen)
                     renamed += 1
                 seen.add(name)

@@ -54,14 +54,25 @@ class Outcome:
 def outcomes(idx: str, files: Files) -> Iterator[tuple[str, Outcome]]:
     """Yield each task and what it came to, in the order of the tasks."""
     own = _own(idx, files) if f"{idx}.json" in files.names else {}
+    known: dict[tuple[str, ...], _Shown] = {}
     for task in TASKS:
         try:
-            yield task, _outcome(idx, task, files, own.get(task, {}))
+            yield task, _outcome(idx, task, files, own.get(task, {}), known)
         except Lost as reason:
             yield task, Outcome(lost=str(reason))
 
 
-def _outcome(idx: str, task: str, files: Files, own: Mapping[str, str]) -> Outcome:
+_Shown = tuple[tuple[str, ...], str]
+"""The image files of some views, and their paths as JSON."""
+
+
+def _outcome(
+    idx: str,
+    task: str,
+    files: Files,
+    own: Mapping[str, str],
+    known: dict[tuple[str, ...], _Shown],
+) -> Outcome:
     stem = f"{idx}.{task}"
     try:
         views = _views(files.read(f"{stem}_images.json"))
@@ -73,9 +84,10 @@ def _outcome(idx: str, task: str, files: Files, own: Mapping[str, str]) -> Outco
         return Outcome()
     question = _text(files, stem, "question")
     answer = _text(files, stem, "answer")
-    images = tuple(image_name(idx, view, files.names) for view in views)
+    if views not in known:
+        known[views] = _shown(idx, views, files)
+    images, paths = known[views]
     told = {"id": f"{files.id}{idx}/{task}", **own}
-    paths = ", ".join(quoted(files.image + image) for image in images)
     marks = "".join(f", {quoted(key)}: {quoted(told[key])}" for key in _KEPT[1:] if key in told)
     return Outcome(
         f'{{"id": {quoted(told["id"])}, "images": [{paths}], "messages": '
@@ -83,6 +95,11 @@ def _outcome(idx: str, task: str, files: Files, own: Mapping[str, str]) -> Outco
         f'{{"role": "assistant", "content": {quoted(answer)}}}]{marks}}}',
         images=images,
     )
+
+
+def _shown(idx: str, views: tuple[str, ...], files: Files) -> _Shown:
+    images = tuple(image_name(idx, view, files.names) for view in views)
+    return images, ", ".join(quoted(files.image + image) for image in images)
 
 
 def image_name(idx: str, view: str, names: Container[str]) -> str:
