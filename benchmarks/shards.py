@@ -71,7 +71,7 @@ def _measure_tars(work: Path, tars: list[Path], samples: int) -> None:
             shutil.rmtree(folder, ignore_errors=True)
         unpacked.mkdir(parents=True)
         subprocess.run(["sync"], check=True)  # noqa: S607
-        _tar_row(f"`tar -xf`, {again + 1}", lambda: _unpack(tars, unpacked))
+        _tar_row(f"`tar -xf`, {again + 1}", lambda folder=unpacked: _unpack(tars, folder))  # type: ignore[misc]
         subprocess.run(["sync"], check=True)  # noqa: S607
         argv = ["data-organize", "--data_root", str(work / "tars"), "--out", str(out)]
         argv += ["--split", "train", "--workers", "1"]

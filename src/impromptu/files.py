@@ -24,11 +24,11 @@ def atomic_writer(path: Path) -> AbstractContextManager[IO[str]]:
 
 def atomic_bytes(path: Path) -> AbstractContextManager[IO[bytes]]:
     """Open a binary file likewise."""
-    return _placed(path, mode="wb")
+    return _placed(path, mode="wb", buffering=1 << 18)
 
 
 @contextmanager
-def _placed(path: Path, **options: str) -> Iterator[IO[Any]]:
+def _placed(path: Path, **options: str | int) -> Iterator[IO[Any]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

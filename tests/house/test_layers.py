@@ -12,6 +12,7 @@ HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nusc
     "openai",
     "py123d",
     "rerun",
+    "webdataset",
 }
 LAYERS = (
     (
@@ -28,9 +29,10 @@ LAYERS = (
         "tar_members",
         "releases",
         "workers",
+        "content_keys",
     ),
     ("fetching",),
-    ("geometry", "poses"),
+    ("geometry", "poses", "dividing"),
     ("clip", "conversation"),
     ("extraction", "filters", "sampling", "meta_actions", "visibility", "released"),
     ("clip_table", "preset"),
@@ -53,7 +55,7 @@ LAYERS = (
     ("policies", "audit_sources"),
     ("auditing", "generation", "inference", "evaluation", "released_protocol"),
     ("pictures", "report", "shards"),
-    ("contestants", "explorer", "rerun_export"),
+    ("contestants", "explorer", "rerun_export", "splitting"),
     ("pipeline",),
     ("cli", "__main__"),
 )

@@ -9,7 +9,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -103,8 +102,10 @@ def question_files(root: Path, split: str) -> list[Path]:
 
 def _work(unit: Unit) -> tuple[Counter[str], int, Counter[str]]:
     """Format a file; return what became of its records, how many were tagged, and what is wrong."""
+    if (counted := _as_it_should_be(unit)) is not None:
+        return counted
     counts, wrong, tagged = Counter[str](), Counter[str](), 0
-    with suppress(_UnchangedError), atomic_bytes(unit.path) as file:
+    with atomic_bytes(unit.path) as file:
         writer = RecordWriter(file)
         for line in record_lines(unit.path):
             made, reason, fault = _formatted(line, unit.task)
@@ -116,13 +117,21 @@ def _work(unit: Unit) -> tuple[Counter[str], int, Counter[str]]:
             counts["written"] += 1
             writer.write(made)
         writer.end()
-        if not tagged and file.tell() == unit.path.stat().st_size:
-            raise _UnchangedError
     return counts, tagged, +wrong
 
 
-class _UnchangedError(Exception):
-    """A file is as it should be; what was written in its place is thrown away."""
+def _as_it_should_be(unit: Unit) -> tuple[Counter[str], int, Counter[str]] | None:
+    """Return the counts of a file that need not be written again; None at the first that must."""
+    wrong, size, total = Counter[str](), len(b"[\n]\n"), 0
+    for line in record_lines(unit.path):
+        made, reason, fault = _formatted(line, unit.task)
+        if made is not line or reason or (fault and unit.invalid == "drop"):
+            return None
+        wrong[fault] += bool(fault)
+        size, total = size + len(made) + len(b",\n"), total + 1
+    if size - bool(total) != unit.path.stat().st_size:
+        return None
+    return Counter(written=total), 0, +wrong
 
 
 def _formatted(line: bytes | Broken, task: str) -> tuple[bytes, str, str]:

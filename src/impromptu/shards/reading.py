@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from impromptu.shards import PICTURES
@@ -27,6 +28,7 @@ _MOST_SAMPLES = 2_000_000
 """Of one tar file; they are remembered, to find those that come twice."""
 _NAME = re.compile(r"[^./\\][^/\\]{0,199}")
 _USUAL = 4096
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _RECORD = ".taken_from"
 """Beside a tar file's images: which state of the file they are from."""
 
@@ -71,10 +73,7 @@ def _read_folder(shard: Shard, base: Path) -> Rows:
     image = Path(os.path.relpath(shard.path, base)).as_posix()
     folder = os.open(shard.path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-
-        def read(name: str) -> bytes:
-            return _content(name, folder)
-
+        read = partial(_content, folder)
         files = Files(names, read, _id(shard), f"{image}/")
         for idx in sorted({name.partition(".")[0] for name in names if _is_text(name)}):
             yield list(outcomes(idx, files))
@@ -90,7 +89,7 @@ def _id(shard: Shard) -> str:
     return f"{shard.dataset}/{shard.name}/"
 
 
-def _content(name: str, folder: int) -> bytes:
+def _content(folder: int, name: str) -> bytes:
     """Return the content of a small file; five times as fast as ``open``.
 
     Raises:
@@ -98,19 +97,17 @@ def _content(name: str, folder: int) -> bytes:
         Lost: It is too large, or cannot be read.
     """
     try:
-        file = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        file = os.open(name, _FLAGS, dir_fd=folder)
+        try:
+            content = os.read(file, _USUAL)
+            if len(content) == _USUAL:
+                content += os.read(file, LARGEST_TEXT)
+        finally:
+            os.close(file)
     except FileNotFoundError:
         raise
     except (OSError, ValueError):
         raise Lost("unreadable_file") from None
-    try:
-        content = os.read(file, _USUAL)
-        if len(content) == _USUAL:
-            content += os.read(file, LARGEST_TEXT)
-    except OSError:
-        raise Lost("unreadable_file") from None
-    finally:
-        os.close(file)
     if len(content) > LARGEST_TEXT:
         raise Lost("too_large")
     return content
@@ -198,7 +195,7 @@ class _Tar:
         self._file, self._folder = file, folder
         state = os.fstat(file)
         told = f"{state.st_size} bytes, {state.st_mtime_ns}\n".encode()
-        if _RECORD in (names := set(os.listdir(folder))) and _content(_RECORD, folder) == told:
+        if _RECORD in (names := set(os.listdir(folder))) and _content(folder, _RECORD) == told:
             self.there = names
         else:
             self.there = set[str]()

@@ -8,7 +8,10 @@ from typing import IO, Any
 
 from impromptu.json_stream import LARGEST, Broken, batches
 
-_BEGINS, _ENDS = b'{"id": "', b"]\n"
+BEGINS = b'{"id": "'
+"""How a record of ours begins."""
+
+_ENDS = b"]\n"
 _IMAGES = b'", "images": ['
 _USER = b'], "messages": [{"role": "user", "content": "'
 _ASSISTANT = b'"}, {"role": "assistant", "content": "'
@@ -20,9 +23,9 @@ def record_lines(path: Path) -> Iterator[bytes | Broken]:
 
     A file that has a record a line, as ours do, is not parsed; any other is.
     """
-    with path.open("rb") as file:
+    with path.open("rb", buffering=1 << 18) as file:
         first, second = file.readline(4), file.readline(LARGEST)
-        if first == b"[\n" and second.startswith(_BEGINS) and second.rstrip(b",\n").endswith(b"}"):
+        if first == b"[\n" and second.startswith(BEGINS) and second.rstrip(b",\n").endswith(b"}"):
             yield from _ours(file, second)
         else:
             file.seek(0)
@@ -49,7 +52,7 @@ def _line(value: Any) -> bytes | Broken:
 def _ours(file: IO[bytes], line: bytes) -> Iterator[bytes | Broken]:
     while line and line != _ENDS:
         record = line.rstrip(b",\n")
-        if record.startswith(_BEGINS) and record.endswith(b"}"):
+        if record.startswith(BEGINS) and record.endswith(b"}"):
             yield record
         else:
             yield Broken("not_json", f"expected a record, got {line[:60]!r}")
@@ -87,7 +90,7 @@ def parts(line: bytes) -> Parts | None:
     prompt, asked, rest = rest.partition(_ASSISTANT)
     answer, answered, after = rest.partition(_ANSWERED)
     _, listed, images = head.partition(_IMAGES)
-    if not (told and asked and answered and listed and line.startswith(_BEGINS)):
+    if not (told and asked and answered and listed and line.startswith(BEGINS)):
         return None
     if b'"' in prompt.replace(b'\\"', b"") or b'"' in answer.replace(b'\\"', b""):
         return None

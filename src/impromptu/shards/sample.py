@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from json.encoder import encode_basestring as quoted
+from typing import NamedTuple
 
 from impromptu.shards import PICTURES, TASKS
 
@@ -36,8 +37,7 @@ class Files:
     image: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a question of a sample came to.
 
     Attributes:
