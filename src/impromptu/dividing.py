@@ -2,7 +2,7 @@
 
 Logs are laid out one after the other, those of the rarest categories first. Each goes to the split
 that lacks most of what it holds (iterative stratification: Sechidis, Tsoumakas and Vlahavas, ECML
-PKDD 2011, with logs in the place of single examples). Logs that share an image are one.
+PKDD 2011, with logs in the place of single examples). Logs that are one drive under two names are one.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ class LogContent:
     """
 
     clips: int
-    strata: Mapping[str, int]
+    strata: Counter[str]
 
 
 def divide(
@@ -66,7 +66,7 @@ def _amounts(
     """Return (groups, 1 + strata): clips, and clips of each category."""
     rows = [
         [sum(logs[log].clips for log in group)]
-        + [sum(logs[log].strata.get(name, 0) for log in group) for name in strata]
+        + [sum(logs[log].strata[name] for log in group) for name in strata]
         for group in groups
     ]
     return np.array(rows, dtype=np.float64)
@@ -98,12 +98,26 @@ def _fill_empty(place: Ints, clips: Floats, splits: int) -> None:
                 place[of_largest[np.argmin(clips[of_largest])]] = split
 
 
-def tied(keys: Ints, logs: Ints, count: int) -> list[list[int]]:
-    """Return the groups of logs that share a key, those of one log left out.
+def ties(keys: Ints, logs: Ints, least: int) -> Ints:
+    """Return pairs of logs that share keys, (p, 2).
 
     Args:
         keys: (n,) such as image contents.
         logs: (n,) numbers of the logs that have them.
+        least: How many different keys two logs must share.
+    """
+    rows = np.unique(np.stack([keys, logs], axis=1), axis=0)
+    same = rows[1:, 0] == rows[:-1, 0]
+    pairs = np.stack([rows[:-1, 1][same], rows[1:, 1][same]], axis=1)
+    different, counts = np.unique(pairs, axis=0, return_counts=True)
+    return different[counts >= least]
+
+
+def tied(pairs: Ints, count: int) -> list[list[int]]:
+    """Return the groups that pairs of logs make, those of one log left out.
+
+    Args:
+        pairs: (p, 2) numbers of logs.
         count: How many logs there are.
     """
     parent = list(range(count))
@@ -113,10 +127,7 @@ def tied(keys: Ints, logs: Ints, count: int) -> list[list[int]]:
             parent[log] = log = parent[parent[log]]
         return log
 
-    order = np.argsort(keys, kind="stable")
-    same = keys[order][1:] == keys[order][:-1]
-    pairs = np.stack([logs[order][:-1][same], logs[order][1:][same]], axis=1)
-    for one, other in np.unique(pairs, axis=0).tolist():
+    for one, other in pairs.tolist():
         parent[root(one)] = root(other)
     groups: dict[int, list[int]] = {}
     for log in range(count):

@@ -21,10 +21,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from impromptu import clip_table
+from impromptu.arrays import Floats, Ints
 from impromptu.clip_table import SCHEMA, clip_file
 from impromptu.content_keys import content_key
 from impromptu.conversation import registry_entry
-from impromptu.dividing import LogContent, distribution, divide, tied
+from impromptu.dividing import LogContent, distribution, divide, tied, ties
 from impromptu.files import atomic_bytes, read_json, write_json
 from impromptu.json_stream import Broken
 from impromptu.manifest import MANIFEST
@@ -37,6 +38,7 @@ SPLIT_FILE = "splits.json"
 META_ACTION = "meta_action"
 _TABLE = re.compile(r"(?P<dataset>.+)_(?P<split>train|val|test)")
 _REMEMBERED = 100_000
+_SAME_PLACES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Result:
     Attributes:
         split_of: Of each log, ``<dataset>/<log>``.
         strata: By dataset and split, how many clips of each category.
-        tied: Logs that share images, and were kept together.
+        tied: Logs that share images or places, and were kept together.
         unknown: Names to divide by that no clip has a tag of.
         files: (path, samples) of what was written.
         dropped: Records that are no sample of a known log, by reason.
@@ -82,7 +84,7 @@ def split(
     tables = _tables(folder)
     contents, unknown = _contents(tables, by)
     files = _sample_files(folder)
-    groups = _tied(folder, files, contents)
+    groups = _groups([*contents], _look(folder, files, contents), _same_places(tables, contents))
     split_of: dict[str, str] = {}
     for dataset in sorted({log.partition("/")[0] for log in contents}):
         mine = {log: one for log, one in contents.items() if log.startswith(f"{dataset}/")}
@@ -141,25 +143,51 @@ def _sample_files(folder: Path) -> list[Path]:
     return [path for path in named if not path.parts[0].startswith(".")]
 
 
-def _tied(
-    folder: Path, files: Sequence[Path], contents: Mapping[str, LogContent]
-) -> list[list[str]]:
-    """Find the logs that share an image: one drive under two names."""
+def _look(folder: Path, files: Sequence[Path], contents: Mapping[str, LogContent]) -> Ints:
+    """Count each log's samples by question; return the pairs of logs that share an image, (p, 2).
+
+    A log without boxes has no q1 and no q2: every split should have some of those that do.
+    """
     numbers = {log: number for number, log in enumerate(contents)}
-    keys, logs, seen = array("q"), array("q"), set[int]()
+    names, keys, logs, seen = list(numbers), array("q"), array("q"), set[int]()
     for file in track(files, len(files), "files", "compare images"):
         for line in record_lines(folder / file):
             row = None if isinstance(line, Broken) else json.loads(line)
-            number = numbers.get(_log(row))
-            for image in row["images"] if row and number is not None else ():
+            if row is None or (number := numbers.get(_log(row))) is None:
+                continue
+            contents[names[number]].strata[f"question: {file.stem.rpartition('_')[0]}"] += 1
+            for image in row["images"]:
                 if (known := hash((image, number))) not in seen:
                     seen.add(known)
                     if len(seen) > _REMEMBERED:
                         seen.clear()
                     if (key := content_key(os.path.join(folder, image))) is not None:
                         keys.append(key)
-                        logs.append(number or 0)
-    names, found = list(numbers), tied(np.array(keys), np.array(logs), len(numbers))
+                        logs.append(number)
+    return ties(np.array(keys, dtype=np.int64), np.array(logs, dtype=np.int64), 1)
+
+
+def _same_places(
+    tables: Mapping[tuple[str, str], Path], contents: Mapping[str, LogContent]
+) -> Ints:
+    """Return the pairs of logs that were at the very same places, (p, 2).
+
+    Mapillary SLS has drives under two sequence names, with images of their own names each. One
+    place may be the same by chance, such as the origin where logs begin.
+    """
+    numbers = {log: number for number, log in enumerate(contents)}
+    places, logs = list[Floats](), list[int]()
+    for path in tables.values():
+        table = clip_table.read(path)
+        places.append(table.world[:, :2])
+        logs += [numbers[name.rpartition("/")[0]] for name in table.ids]
+    keys = np.unique(np.concatenate(places), axis=0, return_inverse=True)[1]
+    return ties(keys.ravel(), np.array(logs), _SAME_PLACES)
+
+
+def _groups(names: Sequence[str], *pairs: Ints) -> list[list[str]]:
+    """Return the logs that have to stay together, by dataset."""
+    found = tied(np.concatenate(pairs), len(names))
     groups = ([names[number] for number in group] for group in found)
     # What two datasets share is not divided together: each has splits of its own.
     return [mine for group in groups for mine in _by_dataset(group) if len(mine) > 1]

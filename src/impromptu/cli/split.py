@@ -32,7 +32,7 @@ def _tell(result: Result, out: Path) -> None:
     if result.unknown:
         print(f"no clip has a tag of: {', '.join(result.unknown)}", file=sys.stderr)
     for group in result.tied:
-        print(f"kept together, they share images: {', '.join(group)}", file=sys.stderr)
+        print(f"kept together, one drive under several names: {', '.join(group)}", file=sys.stderr)
     for dataset, splits in result.strata.items():
         total = sum(counts["clips"] for counts in splits.values())
         told = ", ".join(
