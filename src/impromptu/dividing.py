@@ -2,7 +2,7 @@
 
 Logs are laid out one after the other, those of the rarest categories first. Each goes to the split
 that lacks most of what it holds (iterative stratification: Sechidis, Tsoumakas and Vlahavas, ECML
-PKDD 2011, with logs in the place of single examples). Logs that are one drive under two names are one.
+PKDD 2011, with logs in the place of single examples). One drive under two names is one log.
 """
 
 from collections import Counter
@@ -110,7 +110,7 @@ def ties(keys: Ints, logs: Ints, least: int) -> Ints:
     same = rows[1:, 0] == rows[:-1, 0]
     pairs = np.stack([rows[:-1, 1][same], rows[1:, 1][same]], axis=1)
     different, counts = np.unique(pairs, axis=0, return_counts=True)
-    return different[counts >= least]
+    return np.asarray(different[counts >= least], dtype=np.int64)
 
 
 def tied(pairs: Ints, count: int) -> list[list[int]]:
