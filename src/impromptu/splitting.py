@@ -289,6 +289,10 @@ def _close(
     kept = {path for path, _ in written}
     for stale in (path for path in _sample_files(out) if path not in kept):
         (out / stale).unlink()
+    clips = {clip_file(log.partition("/")[0], name).name for log, name in split_of.items()}
+    for table in (out / "clips").iterdir():
+        if table.name not in clips:
+            table.unlink()
     names = {
         path.with_suffix("").as_posix().replace("/", "_"): registry_entry(path.as_posix())
         for path, _ in written

@@ -34,7 +34,9 @@ def sample_files() -> Callable[..., dict[str, bytes]]:
             views = VIEWS[task]
             made[f"{task}_images.json"] = json.dumps(views)
             marks = "".join(f"<{view.upper()} VIEW>:\n<image>\n" for view in views)
-            made[f"{task}_question.txt"] = f"  {marks}What about {task} in é{idx}?\n" if views else ""
+            made[f"{task}_question.txt"] = (
+                f"  {marks}What about {task} in é{idx}?\n" if views else ""
+            )
             made[f"{task}_answer.txt"] = f"{answer}\n" if views else ""
         made |= {"front.png": f"picture {idx}", "back left.jpg": f"picture behind {idx}"}
         made |= {name.replace("__", "."): text for name, text in texts.items()}

@@ -61,7 +61,8 @@ def test_names_order_and_shape_are_the_published_ones(released: Path, tmp_path: 
         "messages": [
             {
                 "role": "user",
-                "content": "<FRONT VIEW>:\n<image>\n<BACK LEFT VIEW>:\n<image>\nWhat about q6 in é001?",
+                "content": "<FRONT VIEW>:\n<image>\n<BACK LEFT VIEW>:\n<image>\n"
+                "What about q6 in é001?",
             },
             {"role": "assistant", "content": "KEEP,STRAIGHT"},
         ],
@@ -220,7 +221,9 @@ def test_a_killed_run_goes_on_from_its_finished_shards(
         organize(released, tmp_path / "data", "train", 1)
     assert not list((tmp_path / "data").rglob("q*.json"))
     again = list[str]()
-    monkeypatch.setattr(organizing, "_work", lambda unit: again.append(unit.shard.name) or work(unit))
+    monkeypatch.setattr(
+        organizing, "_work", lambda unit: again.append(unit.shard.name) or work(unit)
+    )
     organize(released, tmp_path / "data", "train", 1)
     assert (worked, again) == (["kitti_train_0"], ["kitti_train_1", "waymo_train_0"])
     assert bytes_of(tmp_path / "data") == bytes_of(tmp_path / "whole")
@@ -239,7 +242,9 @@ def test_killed_with_no_warning_and_started_again(
     command += ["--split", "train", "--workers", "2", "--out"]
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
     out = tmp_path / "data"
-    run = subprocess.Popen([*command, str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = subprocess.Popen(
+        [*command, str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     while run.poll() is None and len(list(out.rglob("*.png"))) < 300:
         time.sleep(0.01)
     run.send_signal(signal.SIGKILL)
@@ -260,7 +265,9 @@ CONTENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(st.lists(st.tuples(NAMES, CONTENTS), max_size=12), st.integers(0, 40))
 def test_whatever_a_tar_file_holds_its_questions_add_up(
     tmp_path: Path,

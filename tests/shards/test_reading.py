@@ -51,7 +51,10 @@ def test_paths_out_of_the_folder_lead_nowhere(
 def test_links_are_neither_made_nor_followed(
     kind: bytes, tmp_path: Path, sample_files: Files, write_tar: Write
 ) -> None:
-    members = [link("0.front.png", "/etc/passwd", kind), link("0.q1_answer.txt", "/etc/hosts", kind)]
+    members = [
+        link("0.front.png", "/etc/passwd", kind),
+        link("0.q1_answer.txt", "/etc/hosts", kind),
+    ]
     files = sample_files("0", front__png=None, q1_answer__txt=None)
     written, losses = read(write_tar(tmp_path / "t.tar", [*members, *files.items()]), tmp_path)
     assert written == 0, "every question shows the front"

@@ -55,7 +55,7 @@ def _ours(file: IO[bytes], line: bytes) -> Iterator[bytes | Broken]:
         if record.startswith(BEGINS) and record.endswith(b"}"):
             yield record
         else:
-            yield Broken("not_json", f"expected a record, got {line[:60]!r}")
+            yield _other(record)
         line = file.readline(LARGEST)
     if not line:
         yield Broken("cut_short", "the list has no end: no ']' after the last record")
@@ -96,6 +96,14 @@ def parts(line: bytes) -> Parts | None:
         return None
     count = images.count(b'", "') + 1 if images else 0
     return Parts(head + told + prompt + asked, prompt, answer, answered + after, count)
+
+
+def _other(line: bytes) -> bytes | Broken:
+    """Read a line between ours that is not as they are."""
+    try:
+        return _line(json.loads(line))
+    except (ValueError, RecursionError):
+        return Broken("not_json", f"expected a record, got {line[:60]!r}")
 
 
 class RecordWriter:
