@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from impromptu.questions import AnswerError, trajectory
 from impromptu.shards import formatting
 from impromptu.shards.formatting import format_split
-from impromptu.shards.record_lines import dumped, parts, record_lines
+from impromptu.shards.record_lines import RecordWriter, dumped, parts, record_lines
 
 TEN = ", ".join(f"[{at}.00, -0.10]" for at in range(10))
 
@@ -76,7 +76,7 @@ def test_what_training_would_stop_at_is_dropped_and_counted(
     indent: int | None, tmp_path: Path
 ) -> None:
     good = record("<image> go?", f"<PLANNING>{TEN}</PLANNING>")
-    rows = [good, record("go?", TEN), record("<image><image>", TEN), record("", TEN)]
+    rows: list[Any] = [good, record("go?", TEN), record("<image><image>", TEN), record("", TEN)]
     rows += [{"id": "x", "images": [], "messages": [{"role": "user"}]}, ["no"], 7]
     path = write(tmp_path, "q7", rows, indent)
     result = format_split(tmp_path, "train", "keep", 2)
@@ -119,7 +119,7 @@ def test_a_disk_that_is_full_leaves_the_file_as_it_was(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(formatting.RecordWriter, "write", full)
+    monkeypatch.setattr(RecordWriter, "write", full)
     with pytest.raises(OSError, match="No space") as raised:
         format_split(tmp_path, "train", "keep", 1)
     assert raised.value.filename == str(path)

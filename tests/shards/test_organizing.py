@@ -199,7 +199,7 @@ def test_a_full_disk_is_told_before_anything_is_written(
 ) -> None:
     write_tar(tmp_path / "in/kitti/train_0.tar", [*sample_files("0").items()])
     usage = shutil.disk_usage(tmp_path)._replace(free=100)
-    monkeypatch.setattr(organizing.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(OSError, match="0.0 GB free; choose another --out"):
         organize(tmp_path / "in", tmp_path / "data", "train", 1)
 
@@ -221,9 +221,12 @@ def test_a_killed_run_goes_on_from_its_finished_shards(
         organize(released, tmp_path / "data", "train", 1)
     assert not list((tmp_path / "data").rglob("q*.json"))
     again = list[str]()
-    monkeypatch.setattr(
-        organizing, "_work", lambda unit: again.append(unit.shard.name) or work(unit)
-    )
+
+    def noted(unit: organizing.Unit) -> Any:
+        again.append(unit.shard.name)
+        return work(unit)
+
+    monkeypatch.setattr(organizing, "_work", noted)
     organize(released, tmp_path / "data", "train", 1)
     assert (worked, again) == (["kitti_train_0"], ["kitti_train_1", "waymo_train_0"])
     assert bytes_of(tmp_path / "data") == bytes_of(tmp_path / "whole")
