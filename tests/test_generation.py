@@ -17,7 +17,7 @@ from impromptu import clip_table, datasets, generation, miniature, part, plugins
 from impromptu.clip import Clip
 from impromptu.counts import LogCounts
 from impromptu.datasets import Dataset, Dropped, Log
-from impromptu.files import read_json
+from impromptu.files import alone, read_json
 from impromptu.filters import Filters
 from impromptu.generation import WORK, Result, generate, present_datasets
 from impromptu.manifest import MANIFEST
@@ -146,7 +146,7 @@ def test_a_killed_run_binds_the_folder_to_its_recipe(
 
 
 def test_two_runs_do_not_write_one_folder_at_once(tmp_path: Path) -> None:
-    with generation._alone(tmp_path / "out" / WORK):
+    with alone(tmp_path / "out" / WORK):
         with pytest.raises(ValueError, match="another run is writing"):
             _generate(tmp_path / "out")
     _generate(tmp_path / "out")

@@ -1,11 +1,12 @@
 """Read and write files so that a fault names its place and a kill leaves no half file."""
 
+import fcntl
 import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -23,11 +24,11 @@ def atomic_writer(path: Path) -> AbstractContextManager[IO[str]]:
 
 def atomic_bytes(path: Path) -> AbstractContextManager[IO[bytes]]:
     """Open a binary file likewise."""
-    return _placed(path, mode="wb")
+    return _placed(path, mode="wb", buffering=1 << 18)
 
 
 @contextmanager
-def _placed(path: Path, **options: str) -> Iterator[IO[Any]]:
+def _placed(path: Path, **options: str | int) -> Iterator[IO[Any]]:
     with writing_to(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -80,6 +81,38 @@ def require_file_places(*paths: Path | None) -> None:
         if path.is_dir():
             raise IsADirectoryError(f"{path}: expected a file to write, this is a folder")
         require_writable(path.parent)
+
+
+@contextmanager
+def alone(work: Path) -> Iterator[None]:
+    """Hold a folder of work for one run at a time; a killed run lets go of it.
+
+    It is removed at the end if nothing is in it.
+
+    Raises:
+        ValueError: Another run holds it; the message says what to do.
+    """
+    lock = work / "lock"
+    with writing_to(work.parent):
+        work.mkdir(parents=True, exist_ok=True)
+        held = lock.open("w")
+    with held as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A run that has just ended may have taken the file away under us.
+            if not lock.exists() or not os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                raise BlockingIOError
+        except BlockingIOError as error:
+            raise ValueError(
+                f"{work.parent}: another run is writing here; wait for it or choose another --out"
+            ) from error
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # finished logs stay for the next run
+                if not any(path != lock for path in work.iterdir()):
+                    lock.unlink()
+                    work.rmdir()
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,13 +1,12 @@
 """Generate sample files from raw logs: in parallel, resumable, every loss in the manifest."""
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +17,7 @@ from impromptu.clip_rows import join_tables
 from impromptu.clip_table import clip_file
 from impromptu.counts import LogCounts
 from impromptu.datasets import Dataset, Log
-from impromptu.files import atomic_writer, write_json, writing_to
+from impromptu.files import alone, atomic_writer, write_json
 from impromptu.manifest import MANIFEST, close_manifest, code, entry, inputs, key, open_manifest
 from impromptu.part import Recipe, Unit, prepare, read_counts, read_rows, table_of, write_part
 from impromptu.progress import track
@@ -128,34 +127,8 @@ def generate(
             for path in (data_raw, out, base or out, extract_dir or data_raw)
         )
     )
-    with _alone(folders.out / WORK):
+    with alone(folders.out / WORK):
         return _generate(folders, names, splits, recipe, run, workers)
-
-
-@contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Hold a folder for one run at a time; a killed run lets go of it."""
-    lock = work / "lock"
-    with writing_to(work.parent):
-        work.mkdir(parents=True, exist_ok=True)
-        held = lock.open("w")
-    with held as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # A run that has just ended may have taken the file away under us.
-            if not lock.exists() or not os.path.samestat(os.fstat(file.fileno()), lock.stat()):
-                raise BlockingIOError
-        except BlockingIOError as error:
-            raise ValueError(
-                f"{work.parent}: another run is writing here; wait for it or choose another --out"
-            ) from error
-        try:
-            yield
-        finally:
-            with suppress(OSError):  # finished logs stay for the next run
-                if not any(path != lock for path in work.iterdir()):
-                    lock.unlink()
-                    work.rmdir()
 
 
 def _generate(

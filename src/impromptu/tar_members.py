@@ -6,6 +6,7 @@ claims, and follows no link.
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,11 @@ _BLOCK = 512
 _LONGEST_NAME = 1 << 16
 _PAX_PATH = re.compile(rb"\d+ path=([^\n]*)\n")
 _PAX_SIZE = re.compile(rb"\d+ size=(\d+)\n")
+_KINDS = {b"1": "link", b"2": "link", b"3": "device", b"4": "device", b"5": "folder"} | {
+    b"6": "device",
+    b"S": "sparse",
+    b"g": "header",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,12 @@ class Member:
     at: int
 
 
-def members(path: Path) -> Iterator[Member]:
+def members(path: Path, passed_over: Counter[str] | None = None) -> Iterator[Member]:
     """Yield the regular files of a tar file in their order.
+
+    Args:
+        path: The file.
+        passed_over: Counts what is no regular file, by kind.
 
     Raises:
         ValueError: It is no tar file, or is cut short; the message names file and byte.
@@ -50,6 +60,8 @@ def members(path: Path) -> Iterator[Member]:
                     raise ValueError(f"{path}: cut short: byte {at} announces {length} more bytes")
                 if kind in b"0\0":
                     yield Member(name or _name(header), length, at + _BLOCK)
+                elif passed_over is not None:
+                    passed_over[_KINDS.get(kind, "unknown_kind")] += 1
                 name, size = "", None
             at += _BLOCK + -(-length // _BLOCK) * _BLOCK
 

@@ -13,6 +13,7 @@ HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nusc
     "openai",
     "py123d",
     "rerun",
+    "webdataset",
 }
 LAYERS = (
     (
@@ -28,9 +29,11 @@ LAYERS = (
         "sharegpt_rows",
         "tar_members",
         "releases",
+        "workers",
+        "content_keys",
     ),
     ("fetching",),
-    ("geometry", "poses"),
+    ("geometry", "poses", "dividing"),
     ("clip", "conversation"),
     (
         "action_tokens",
@@ -70,8 +73,8 @@ LAYERS = (
     ("breakdown", "intervals", "reading", "scoring", "audit_records", "audit_shards"),
     ("policies", "audit_sources", "joint_training"),
     ("auditing", "generation", "inference", "evaluation", "parity", "released_protocol"),
-    ("pictures", "report"),
-    ("contestants", "explorer", "preflight", "rerun_export", "quantization"),
+    ("pictures", "report", "shards"),
+    ("contestants", "explorer", "preflight", "rerun_export", "quantization", "splitting"),
     ("comparison",),
     ("pipeline",),
     ("cli", "__main__"),

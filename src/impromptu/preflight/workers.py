@@ -8,10 +8,10 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from impromptu.backends.processes import end_with_parent
 from impromptu.json_stream import Broken
 from impromptu.preflight.conversion import Names
 from impromptu.preflight.examine import Examined, Examiner, Job, examine, prepare
+from impromptu.workers import end_with_parent
 
 T = TypeVar("T")
 _AHEAD = 2

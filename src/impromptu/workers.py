@@ -1,0 +1,64 @@
+"""Does one thing to many items in processes of this machine; one at a time in this very process."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_AHEAD = 2
+"""Items handed out for each worker: one to work on, and one so that it need not wait."""
+
+
+def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[tuple[T, R]]:
+    """Yield each item and what came of it, as they are finished and in no order.
+
+    Args:
+        work: A function of a module: workers import it.
+        items: Taken only as workers get free, so they may be many.
+        workers: How many processes; with one, none is started.
+
+    Raises:
+        OSError: A worker died; the message says how to go on.
+    """
+    if workers <= 1:
+        yield from ((item, work(item)) for item in items)
+        return
+    rest, spawn = iter(items), get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=end_with_parent) as pool:
+        try:
+            asked: dict[Future[R], T] = {}
+            while (
+                asked.update(
+                    (pool.submit(work, item), item)
+                    for item in islice(rest, workers * _AHEAD - len(asked))
+                )
+                or asked
+            ):
+                for future in wait(asked, return_when=FIRST_COMPLETED).done:
+                    yield asked.pop(future), future.result()
+        except BrokenProcessPool as error:
+            raise OSError(
+                "a worker process died, most likely for want of memory; "
+                "run the same command again with a smaller --workers to go on"
+            ) from error
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def end_with_parent() -> None:
+    """Have this worker end when the main process is killed; it would wait for work forever."""
+
+    def wait_for_it() -> None:
+        if parent := parent_process():
+            parent.join()
+            os._exit(1)
+
+    Thread(target=wait_for_it, daemon=True).start()
