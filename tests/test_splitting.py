@@ -1,10 +1,12 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from impromptu import miniature, questions
+from impromptu.clip_table import SCHEMA
 from impromptu.generation import generate
 from impromptu.part import Recipe
 from impromptu.plugins import names
@@ -94,6 +96,25 @@ def test_logs_of_one_drive_stay_together(generated: Path, tmp_path: Path) -> Non
         images["scene-0003"][9].write_bytes(kept)
     assert result.tied == [["nuscenes/scene-0001", "nuscenes/scene-0003"]]
     assert len({result.split_of[log] for log in result.tied[0]}) == 1
+
+
+@pytest.mark.parametrize(("shared", "together"), [(2, False), (3, True)])
+def test_logs_of_the_same_places_stay_together(
+    shared: int, together: bool, generated: Path, tmp_path: Path
+) -> None:
+    """As Mapillary SLS has a drive under two sequence names; an origin may be shared by chance."""
+    folder = tmp_path / "samples"
+    (folder / "clips").mkdir(parents=True)
+    for name in ("kitti_train", "kitti_test"):
+        rows = pq.read_table(generated / f"clips/{name}.parquet").to_pylist()
+        for at, row in enumerate(rows):
+            row["world_x_m"] = 1000.0 + at % 41 + (0 if at % 41 < shared else 1000 * at)
+            row["world_y_m"] = 5.0 if name == "kitti_train" else 6.0
+        table = pa.Table.from_pylist(rows, schema=SCHEMA)
+        pq.write_table(table, folder / f"clips/{name}.parquet")
+    result = split(folder, tmp_path / "divided", shares_of(0.4, 0), (), 0)
+    both = [[f"kitti/{name}_0000", f"kitti/{name}_0001"] for name in ("training", "testing")]
+    assert sorted(result.tied) == sorted(both if together else [])
 
 
 def test_what_cannot_be_divided_is_told(generated: Path, tmp_path: Path) -> None:

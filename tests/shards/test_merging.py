@@ -91,6 +91,20 @@ def test_ids_that_count_from_0_in_every_shard_become_unique(
     assert rows(tmp_path / "jsons/train/train.json") == rows(tmp_path / "jsons/train/q1.json")
 
 
+@pytest.mark.parametrize("datasets", [("kitti", "waymo"), ("kitti", "kitti")])
+def test_an_id_that_comes_twice_gets_another(datasets: tuple[str, str], tmp_path: Path) -> None:
+    """In two datasets, or in one."""
+    for at, dataset in enumerate(datasets):
+        known = tmp_path / f"train/{dataset}/q1.json"
+        before = rows(known) if known.is_file() else []
+        write(known, [*before, record("a/q1", f"{at}.png")])
+    result = merge(tmp_path, "train", "jsons", 1)
+    merged = rows(tmp_path / "jsons/train/q1.json")
+    assert [row["id"] for row in merged] == ["a/q1", f"{datasets[1]}/a/q1"]
+    assert [row["images"] for row in merged] == [["0.png"], ["1.png"]]
+    assert result.renamed == 1
+
+
 def test_what_is_no_record_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "train/kitti/q1.json"
     write(path, [record("a/q1"), record("b/q1")])
