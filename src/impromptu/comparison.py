@@ -164,24 +164,31 @@ def with_baselines(
         All runs, those in pictures first, and what a reader must know.
     """
     by_truth = {one.joined.pair.truth: one.joined for run in runs for one in run.evaluations}
-    added, notes = list[Run](), list[str]()
-    present = {run.name for run in runs} | {run.about for run in runs}
+    given, added, notes = list(runs), list[Run](), list[str]()
     taken = {run.name for run in runs if run.role != "baseline"}
     for one in CONTESTANTS:
         if one.role != "baseline" or (one.fit and not fitted):
             continue
         if one.name in taken:
             notes.append(f"the baseline {one.name} is left out: a run has its name")
-        if {one.name, one.about} & present:
             continue
-        asked = [joined for joined in by_truth.values() if joined.pair.task in one.tasks]
+        place = next((k for k, run in enumerate(given) if one.about == run.about), None)
+        own = [] if place is None else list(given[place].evaluations)
+        scored = {evaluation.joined.pair.truth for evaluation in own}
+        asked = [
+            joined
+            for truth, joined in by_truth.items()
+            if joined.pair.task in one.tasks and truth not in scored
+        ]
         if asked and (why := lacking(one)):
             notes.append(why)
             continue
-        evaluations = list(_evaluations(one, asked, scoring, notes, say))
-        if evaluations:
-            added.append(Run(one.name, one.about, evaluations, one.role, one.pictured))
-    both = [*runs, *added]
+        own += _evaluations(one, asked, scoring, notes, say)
+        if place is not None:
+            given[place] = replace(given[place], evaluations=own)
+        elif own:
+            added.append(Run(one.name, one.about, own, one.role, one.pictured))
+    both = [*given, *added]
     drawn = [run for run in both if run.pictured]
     return [*drawn, *(run for run in both if not run.pictured)], notes
 

@@ -127,6 +127,20 @@ def test_rules_alone_and_none(data: Path, run: Path, tmp_path: Path) -> None:
     assert "No baseline has a figure for l2_stp3 avg, so nothing tells what mine adds" in page
 
 
+def test_a_baseline_s_own_run_of_one_file_is_made_whole_for_the_others(
+    data: Path, run: Path, tmp_path: Path
+) -> None:
+    own = write_run(
+        tmp_path / "still/nuscenes_q6_val.jsonl", {plan(n).id: "nonsense" for n in range(30)}
+    )
+    own.with_name(own.name + ".settings").write_text(json.dumps({"engine": "stationary"}))
+    report(tmp_path, run, own.parent, "--gt", data)
+    assert of_run(tmp_path, "still", "nuscenes_q6_val.json")["read"] == 0  # its own, as it is
+    assert of_run(tmp_path, "still")["read"] == 30
+    tables = (tmp_path / "tables/tables.md").read_text(encoding="utf-8")
+    assert "No published rows beside" in tables
+
+
 def test_one_file_goes_with_one_file_or_finds_its_own_in_a_folder(
     data: Path, run: Path, tmp_path: Path
 ) -> None:
