@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/shards.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)[0].splitlines()
 PROGRAM = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
-INDENTED = [line.strip() for line in re.findall(r"^    (.+)$", PAGE, re.MULTILINE)]
+PLAIN = re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL)
+INDENTED = [line.strip() for line in re.findall(r"^    (.+)$", PLAIN, re.MULTILINE)]
 
 pytest.importorskip("webdataset", reason="needs the shards extra: webdataset")
 

@@ -100,7 +100,7 @@ def _refuse_shared_logs(folder: Path, every: Sequence[Part]) -> None:
     """
     split_of: dict[str, str] = {}
     for part in every:
-        for log in {name.rpartition("/")[0] for name in clip_ids(folder, part)}:
+        for log in sorted({name.rpartition("/")[0] for name in clip_ids(folder, part)}):
             if split_of.setdefault(log, part.split) != part.split:
                 raise ValueError(
                     f"{folder}: log {log} is in {split_of[log]} and in {part.split}; generate the "
