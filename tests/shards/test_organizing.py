@@ -252,11 +252,11 @@ def test_killed_with_no_warning_and_started_again(
         time.sleep(0.01)
     run.send_signal(signal.SIGKILL)
     run.wait()
-    for shard in (out / "train/kitti/images").iterdir():
-        images = sorted(shard.glob("*.png"))
+    time.sleep(1)  # workers end with their parent
+    for folder in (out / "train/kitti/images").iterdir():
+        images = sorted(folder.glob("*.png"))
         if 0 < len(images) < 50:  # it was being read: an image of it may be cut short
             images[-1].write_bytes(b"pic")
-    time.sleep(1)  # workers end with their parent
     subprocess.run([*command, str(out)], check=True, capture_output=True)
     made, whole = bytes_of(out), bytes_of(tmp_path / "whole")
     assert made == whole
