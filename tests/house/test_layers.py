@@ -28,6 +28,8 @@ LAYERS = (
         "sharegpt_rows",
         "tar_members",
         "releases",
+        "local_server",
+        "taxonomy",
     ),
     ("fetching",),
     ("geometry", "poses"),
@@ -55,6 +57,7 @@ LAYERS = (
     ("pictures", "report"),
     ("contestants", "explorer", "preflight", "rerun_export", "quantization"),
     ("comparison",),
+    ("review",),
     ("pipeline",),
     ("cli", "__main__"),
 )
