@@ -100,7 +100,7 @@ class Dropped:
             shown.append(text)
 
 
-class _Unfit(ValueError):
+class _Unfit(Exception):
     """A record that cannot be reviewed: (reason, text)."""
 
 

@@ -12,10 +12,10 @@ from impromptu.review.items import CHOICES, KINDS, LABELS, Item
 from impromptu.review.prepared import Place
 
 _HINTS = {
-    "Roads with unclear boundaries": "edges or lanes cannot be told from the road itself",
-    "Temporary traffic rule changes": "works, closures, people who direct traffic",
-    "Unconventional dynamic obstacles": "animals, odd vehicles, people where none are expected",
-    "Challenging road conditions": "surface, weather or light make driving hard",
+    "Roads with unclear boundaries": "no edge or lane to go by",
+    "Temporary traffic rule changes": "works, closures, people directing traffic",
+    "Unconventional dynamic obstacles": "animals, odd vehicles, people in the road",
+    "Challenging road conditions": "surface, weather or light",
 }
 
 

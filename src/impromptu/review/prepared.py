@@ -28,13 +28,7 @@ class Prepared:
 
     def get(self, place: Place) -> bytes:
         """Return it; wait where it is being made."""
-        future = self._future(place)
-        try:
-            return future.result()
-        except BaseException:
-            with self._lock:
-                self._kept.pop(place, None)
-            raise
+        return self._future(place).result()
 
     def ahead(self, places: Iterable[Place]) -> None:
         """Begin to make some."""
@@ -43,7 +37,8 @@ class Prepared:
 
     def _future(self, place: Place) -> Future[bytes]:
         with self._lock:
-            if place not in self._kept:
+            known = self._kept.get(place)
+            if known is None or (known.done() and known.exception()):
                 self._kept[place] = self.workers.submit(self.make, place)
                 while len(self._kept) > self.room:
                     self._kept.popitem(last=False)
