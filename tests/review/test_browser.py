@@ -16,6 +16,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from PIL import Image
 from tests.review.conftest import CONDITIONS, ROADS, drawn, ledger_of, site
 
 from impromptu.local_server import Server
@@ -229,11 +230,16 @@ def test_text_can_be_read_and_nothing_is_wider_than_a_telephone(
                 assert page.js("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_next_item_is_there_at_once(page: Any, labels: Path) -> None:
-    """From the key to the next item's image, painted; the limit is generous for a busy machine."""
+def test_the_next_item_is_there_at_once(page: Any, labels: Path, raw: Path) -> None:
+    """From the key to the next item's image of 1600 x 900, painted; docs/performance.md tells it.
+
+    The limit is generous, for a machine with other work.
+    """
+    for path in raw.iterdir():
+        Image.effect_noise((1600, 900), 40).save(path)
     with serving(labels) as address:
         page.open(f"{address}item/1")
-        time.sleep(0.5)
+        time.sleep(1)
         page.js("""
             window.times = [];
             addEventListener("keydown", () => { window.began = performance.now(); }, true);
@@ -246,5 +252,5 @@ def test_the_next_item_is_there_at_once(page: Any, labels: Path) -> None:
             press_and_wait(page, "a", done)
             page.until(f"window.times.length == {done}")
         times_ms = sorted(page.js("window.times"))
-        print(times_ms)
+        print(f"median {times_ms[4]:.0f} ms, slowest {times_ms[-1]:.0f} ms")
         assert times_ms[4] < 400

@@ -127,10 +127,14 @@ def test_two_processes_append_at_once(tmp_path: Path) -> None:
 def test_a_decision_is_on_the_disk_before_it_is_confirmed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synced = list[int]()
+    synced, real = list[int](), os.fsync
     ledger = open_ledger(tmp_path / "d")
-    real = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (real(fd), synced.append(os.fstat(fd).st_size))[0])
+
+    def fsync(descriptor: int) -> None:
+        real(descriptor)
+        synced.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fsync", fsync)
     ledger.append(decide(item(), "Ada", "skip", (), False))
     assert synced == [(tmp_path / "d").stat().st_size]
 

@@ -20,6 +20,8 @@ def review_lines(kind: str, found: Mapping[str, Any]) -> Iterator[str]:
         yield f"  the teacher against {truth}, {scores['items']} items"
         if scores["items"]:
             yield from _detection(kind, scores)
+    if kind == LABELS and found.get("teacher"):
+        yield f"  published: {PUBLISHED_SOURCE}"
     for pair, scores in found["between_people"].items():
         yield f"  Cohen's kappa of {pair}, {scores['items']} items"
         for figure, value in scores["figures"].items():
@@ -37,8 +39,6 @@ def _detection(kind: str, scores: Mapping[str, Any]) -> Iterator[str]:
         line = f"    {choice:34} {precision:>9}  {recall:>6} {f1:>5}  {span:12}"
         line += f" {of['true_count'] or 0:>6.0f} {all_f1:>11}"
         yield line + (f"{_number(PUBLISHED_F1.get(choice)):>14}" if kind == LABELS else "")
-    if kind == LABELS:
-        yield f"    published: {PUBLISHED_SOURCE}"
 
 
 _COLUMNS = ("precision", "recall", "f1", "true_count")

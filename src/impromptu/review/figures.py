@@ -47,7 +47,7 @@ def _yes_or_no(predicted: Sequence[Said], true: Sequence[Said]) -> Sums:
 
 
 def _parts(sums: Sums) -> list[str]:
-    return sorted({name.partition(":")[0] for name in sums})
+    return [*dict.fromkeys(name.partition(":")[0] for name in sums)]
 
 
 def _detection(sums: Sums) -> dict[str, Floats]:

@@ -13,9 +13,10 @@ from impromptu.review.prepared import Place
 
 _HINTS = {
     "Roads with unclear boundaries": "no edge or lane to go by",
-    "Temporary traffic rule changes": "works, closures, people directing traffic",
-    "Unconventional dynamic obstacles": "animals, odd vehicles, people in the road",
+    "Temporary traffic rule changes": "works, closures, directed traffic",
+    "Unconventional dynamic obstacles": "animals, odd vehicles, people on it",
     "Challenging road conditions": "surface, weather or light",
+    **dict.fromkeys(CHOICES["q4"], ""),
 }
 
 

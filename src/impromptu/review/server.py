@@ -210,8 +210,8 @@ class Site:
         item, what = self._item(number), form.get("do", [""])[0]
         if what == "undo":
             undone = self.ledger.undo(self.reviewer)
-            keys = [one.key for one in self.items]
-            return keys.index(undone.key) + 1 if undone and undone.key in keys else number
+            known = enumerate((one.key for one in self.items), start=1)
+            return next((n for n, key in known if undone and key == undone.key), number)
         version = form.get("version", [""])[0]
         if what == "save":
             value = _value(item, form)
