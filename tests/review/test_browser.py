@@ -117,6 +117,10 @@ def test_choices_undo_and_steps(page: Any, labels: Path) -> None:
         page.until("document.title.startsWith('2:')")
         press_and_wait(page, "u", 0)
         assert page.js("location.pathname") == "/key/item/1"
+        held = {"key": "a", "text": "a", "autoRepeat": True}
+        page.do("Input.dispatchKeyEvent", type="keyDown", **held)
+        page.do("Input.dispatchKeyEvent", type="keyUp", key="a")
+        assert page.js(DECIDED) == 0, "a key that is held decides nothing"
         page.press("?")
         assert page.js("document.querySelector('#help').open")
         page.press("a")

@@ -101,8 +101,8 @@ def test_figures_agree_with_scikit_learn(raw: Path, tmp_path: Path) -> None:
     sklearn = pytest.importorskip("sklearn.metrics", reason="needs the oracles extra: scikit-learn")
     rng = np.random.default_rng(3)
     names = np.array([ROADS, RULES, OBSTACLES, CONDITIONS])
-    told = rng.random((120, 4)) < 0.3
-    ada, bo = told ^ (rng.random((2, 120, 4)) < 0.2)
+    told = rng.random((60, 4)) < 0.3
+    ada, bo = told ^ (rng.random((2, 60, 4)) < 0.2)
     rows = [
         label(n, *names[one]) | {"images": [f"../raw/{n % 10}.jpg"]} for n, one in enumerate(told)
     ]

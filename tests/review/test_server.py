@@ -50,6 +50,21 @@ def test_the_first_page_leads_to_the_first_open_item(labels: Path) -> None:
     assert "looked at all 10" in get(again, "done")[1]
 
 
+def test_an_item_whose_label_has_changed_is_open_again(labels: Path) -> None:
+    first = site(labels)
+    changed = next(n for n, item in enumerate(first.items, start=1) if item.label == (RULES,))
+    for number in range(1, 11):
+        post(first, f"item/{number}", SKIP)
+    lines = (labels / "labels.jsonl").read_text().splitlines()
+    name = first.items[changed - 1].id
+    lines = [line.replace(RULES, OBSTACLES) if name in line else line for line in lines]
+    (labels / "labels.jsonl").write_text("\n".join(lines))
+    again = site(labels)
+    assert again.answer("/key/", "localhost").more["Location"] == f"/key/item/{changed}"
+    page = get(again, f"item/{changed}")[1]
+    assert "It has changed since you skipped it." in page and "<b>9</b> of 10" in page
+
+
 def test_two_reviewers_see_the_same_items_and_not_each_other(labels: Path) -> None:
     ada, bo = site(labels, "Ada"), site(labels, "Bo")
     assert [item.key for item in ada.items] == [item.key for item in bo.items]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from urllib.parse import parse_qs, quote
 
@@ -228,8 +229,7 @@ class Site:
     def _open_after(self, number: int) -> int:
         """Return the next item without a decision, from the first on after the last; 0: none."""
         standing = self.ledger.of(self.reviewer)
-        numbers = [*range(number, len(self.items)), *range(min(number, len(self.items)))]
-        for place in numbers:
+        for place in chain(range(number, len(self.items)), range(number)):
             item = self.items[place]
             if (known := standing.get(item.key)) is None or not known.is_about(item):
                 return place + 1
