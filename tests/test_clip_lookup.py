@@ -33,6 +33,7 @@ def test_a_clip_is_the_one_that_generation_saw(reader: ClipReader, tmp_path: Pat
 def test_what_is_not_there_is_told(reader: ClipReader, name: str, message: str) -> None:
     with pytest.raises(LookupError, match=message):
         reader.read(name)
+    assert reader.find(name) is None
 
 
 def test_a_keyframe_that_gave_no_clip_is_told(reader: ClipReader) -> None:

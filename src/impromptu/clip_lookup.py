@@ -48,6 +48,13 @@ class ClipReader:
             raise LookupError(f"no clip {clip_id}; the log has {len(clips)}: {first} ...")
         return clips[clip_id]
 
+    def find(self, clip_id: str) -> Clip | None:
+        """Return a clip, or None where it cannot be read."""
+        try:
+            return self.read(clip_id)
+        except (OSError, ValueError, LookupError):
+            return None
+
     def _logs_of(self, name: str, dataset: Dataset) -> list[Log]:
         if name not in self._logs:
             root = (self.data_raw / dataset.home).resolve()

@@ -9,8 +9,9 @@ from PIL import Image
 
 from impromptu.conversation import Sample, registry_entry
 from impromptu.explorer.index import Index, prepare
-from impromptu.explorer.server import Server, Site
+from impromptu.explorer.server import Site
 from impromptu.files import write_json, write_json_list
+from impromptu.local_server import Server
 
 TOKEN = "key"  # noqa: S105
 HOSTILE = "<script>document.title = 'owned'</script> & \"<img src=x onerror=alert(1)>\""

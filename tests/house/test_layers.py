@@ -31,6 +31,8 @@ LAYERS = (
         "releases",
         "workers",
         "content_keys",
+        "local_server",
+        "taxonomy",
     ),
     ("fetching",),
     ("geometry", "poses", "dividing"),
@@ -76,6 +78,7 @@ LAYERS = (
     ("pictures", "report", "shards"),
     ("contestants", "explorer", "preflight", "rerun_export", "quantization", "splitting"),
     ("comparison",),
+    ("review",),
     ("pipeline",),
     ("cli", "__main__"),
 )

@@ -10,11 +10,11 @@ from pathlib import Path
 from threading import Lock, Thread
 
 from impromptu.cli import Command
-from impromptu.clip import Clip
 from impromptu.clip_lookup import ClipReader
 from impromptu.explorer.index import Index, prepare
-from impromptu.explorer.server import FindClip, Server, Site
+from impromptu.explorer.server import Site
 from impromptu.files import require_writable
+from impromptu.local_server import Server
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,12 +36,10 @@ def run(args: argparse.Namespace) -> int:
     require_writable(args.cache)
     index = prepare(args.dir, args.predictions, args.cache)
     with tempfile.TemporaryDirectory() as scratch:
-        find = _finder(args.data_raw, Path(scratch)) if args.data_raw else None
+        find = ClipReader(args.data_raw, Path(scratch)).find if args.data_raw else None
         site = Site(index, secrets.token_urlsafe(16), args.host, find, Lock())
         with _server(site, args.host, args.port) as server:
-            name = f"[{args.host}]" if ":" in args.host else args.host
-            address = f"http://{name}:{server.server_address[1]}/{site.token}/"
-            print(f"{address}\nopen it in a browser; Ctrl+C ends it", flush=True)
+            print(f"{server.address(site.token)}\nopen it in a browser; Ctrl+C ends it", flush=True)
             Thread(target=_build, args=[index], daemon=True).start()
             try:
                 server.serve_forever()
@@ -51,15 +49,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _server(site: Site, host: str, port: int) -> Server:
-    """Take the port, or say which could not be had."""
+    """Take the port; where it cannot be had, let another process build the index."""
     try:
         return Server(site, host, port)
-    except (OSError, OverflowError) as error:
+    except ValueError:
         if site.index.lock:
             site.index.lock.close()
-        why = (getattr(error, "strerror", None) or str(error)).lower().rstrip(".")
-        text = f"--host {host} --port {port}: {why}; without --port a free one is taken"
-        raise ValueError(text) from error
+        raise
 
 
 def _build(index: Index) -> None:
@@ -70,18 +66,6 @@ def _build(index: Index) -> None:
             print(f"not shown: {problem}", file=sys.stderr)
     except (OSError, sqlite3.Error) as error:
         print(f"error: the index could not be built: {error}", file=sys.stderr)
-
-
-def _finder(data_raw: Path, scratch: Path) -> FindClip:
-    reader = ClipReader(data_raw, scratch)
-
-    def find(clip_id: str) -> Clip | None:
-        try:
-            return reader.read(clip_id)
-        except (OSError, ValueError, LookupError):
-            return None
-
-    return find
 
 
 def _cache() -> Path:

@@ -86,6 +86,24 @@ def detection_scores(matched: Floats, predicted: Floats, true: Floats) -> dict[s
     }
 
 
+def cohen_kappa(part: str, sums: Sums) -> Floats:
+    """Return Cohen's kappa, (agreement - expected) / (1 - expected); NaN where both say one thing.
+
+    What is expected is how often two would agree who say each word as often as these two do, but
+    independently (Cohen 1960, "A coefficient of agreement for nominal scales").
+    """
+    cells = _cells(part, sums)
+    none = np.zeros(np.shape(next(iter(sums.values()))))
+    total = sum(cells.values(), none)
+    agreed = sum((count for (one, other), count in cells.items() if one == other), none)
+    expected = none
+    for word in sorted({word for pair in cells for word in pair}):
+        ones = sum((count for (one, _), count in cells.items() if one == word), none)
+        others = sum((count for (_, other), count in cells.items() if other == word), none)
+        expected = expected + ones * others
+    return ratio(agreed * total - expected, total**2 - expected)
+
+
 def _cells(part: str, sums: Sums) -> Mapping[tuple[str, str], Floats]:
     """Return the confusion matrix by (true, predicted)."""
     cells = {}
