@@ -1,0 +1,117 @@
+"""The four questions that curation asks of keyframes, each once answered kept for good."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from impromptu.asking import Request, Store
+from impromptu.curation import replies
+from impromptu.curation.asked import prompt
+from impromptu.curation.keyframes import Keyframe
+
+FAULTS: Mapping[str, str] = {
+    "empty": "it was empty",
+    "cut_short": "it was cut off before its end, so say less",
+    "not_json": "it was not valid JSON, or there was text around the JSON",
+    "malformed": "a field was missing, was none of those asked for, or had a value of another kind",
+    "unknown_words": "it had a word where only certain words are allowed",
+    "wrong_length": "some text in it was too short or too long",
+    "wrong_language": "it was not in English",
+}
+"""By the reason of an ``AnswerError``, what the teacher is told when it is asked again. Never what
+it said: that might be anything. What is not here is no fault of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One of the questions.
+
+    Attributes:
+        name: Of its prompt, and of the folder of its answers.
+        sees: Whether it shows the image; else it tells the description.
+        schema: What the answer is to follow, if it is JSON.
+        max_new_tokens: Longest answer.
+        read: What an answer says; raises ``AnswerError``.
+    """
+
+    name: str
+    sees: bool
+    schema: Mapping[str, Any] | None
+    max_new_tokens: int
+    read: Callable[[str], Any]
+
+
+DESCRIBE = Stage("describe", True, None, 400, replies.read_description)
+IDENTIFY = Stage("identify", False, None, 16, replies.read_word)
+PROPOSE = Stage("propose", False, replies.PROPOSAL_SCHEMA, 200, replies.read_proposal)
+LABEL = Stage("label", True, replies.LABEL_SCHEMA, 1024, replies.read_label)
+STAGES = DESCRIBE, IDENTIFY, PROPOSE, LABEL
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of one keyframe, and asked again if the answer cannot be used.
+
+    Attributes:
+        repeat: Which of several times.
+        description: What ``describe`` gave, for stages that do not see the image.
+    """
+
+    stage: Stage
+    keyframe: Keyframe
+    repeat: int = 0
+    description: str = ""
+
+    def request(self, again: int = 0, fault: str = "") -> Request:
+        """Return the question, or what is said when it is asked once more."""
+        images = (self.keyframe.image,) if self.stage.sees and self.keyframe.image else ()
+        text = prompt(self.stage.name, self.description, FAULTS.get(fault, ""))
+        # Another number, so that a seed does not give the very answer that was of no use.
+        number = self.repeat + again * 1000
+        return Request(self.keyframe.id, text, images, self.stage.schema, number)
+
+    def latest(self, store: Store, rejected: Mapping[bytes, str], repairs: int) -> Request | None:
+        """Return the request that is answered or is next to be asked; None if that was in vain."""
+        request, again = self.request(), 0
+        while (fault := rejected.get(request.key, "")) in FAULTS and request not in store:
+            again += 1
+            if again > repairs:
+                return None
+            request = self.request(again, fault)
+        return request
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What is known of a stage so far, to be looked up by what was asked.
+
+    Attributes:
+        rejected: By key, as ``Store.rejections`` returns.
+    """
+
+    store: Store
+    rejected: Mapping[bytes, str]
+    repairs: int
+
+    def of(self, asked: Asked) -> str | None:
+        """Return the answer, or None."""
+        request = asked.latest(self.store, self.rejected, self.repairs)
+        reply = request and self.store.get(request)
+        return reply.text if reply else None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The requests that are still to be asked; made anew each time they are gone through."""
+
+    asked: Callable[[], Iterable[Asked]]
+    answers: Answers
+
+    def __iter__(self) -> Iterator[Request]:
+        """Yield them."""
+        store, rejected, repairs = self.answers.store, self.answers.rejected, self.answers.repairs
+        for one in self.asked():
+            request = one.latest(store, rejected, repairs)
+            if request is not None and request not in store:
+                yield request
