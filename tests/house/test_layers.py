@@ -48,7 +48,7 @@ LAYERS = (
         "registry",
         "tiny_model",
     ),
-    ("clip_lookup", "ego_training", "manifest", "backends"),
+    ("asking", "clip_lookup", "ego_training", "manifest", "backends"),
     ("breakdown", "intervals", "reading", "scoring", "audit_records", "audit_shards"),
     ("policies", "audit_sources"),
     ("auditing", "generation", "inference", "evaluation", "parity", "released_protocol"),
