@@ -96,6 +96,7 @@ def ask_all(
     spending: Spending,
     label: str,
     retries: int = RETRIES,
+    patience: int = REJECTED_IN_A_ROW,
 ) -> Outcome:
     """Ask every request that the store does not answer, and store each reply as it comes.
 
@@ -109,13 +110,14 @@ def ask_all(
         spending: The run stops taking requests where its budget would be passed.
         label: Of the progress.
         retries: Of one request, later and later or when the server says.
+        patience: So many replies in a row that are no answers, and the model is the wrong one.
 
     Raises:
         OSError: The server is gone or answers nobody, or nothing more can be written; what came
             is stored.
         ValueError: The server knows no such key or model, or its model answers nothing.
     """
-    run = _Run(requests, store, settings, spending)
+    run = _Run(requests, store, settings, spending, patience)
     todo = run.count()
     if not todo:
         return run.outcome
@@ -152,6 +154,7 @@ class _Run:
     store: Store
     settings: Settings
     spending: Spending
+    patience: int
     outcome: Outcome = field(default_factory=Outcome)
     taken: set[bytes] = field(default_factory=set)
     rejected: int = 0
@@ -198,7 +201,7 @@ class _Run:
         self.finished += 1
         if reply.reason not in _NOT_THE_MODELS:
             self.rejected = self.rejected + 1 if reply.reason else 0
-        if self.rejected >= REJECTED_IN_A_ROW:
+        if self.rejected >= self.patience:
             raise ValueError(
                 f"{self.settings.base_url} ({self.settings.model}): {self.rejected} replies in a "
                 f"row were no answers, the last to {reply.id}: {reply.reason}, {reply.problem}; "

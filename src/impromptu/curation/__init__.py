@@ -1,1 +1,1 @@
-"""Curation: which of many keyframes show an unstructured scene, of which kind, and which to keep."""
+"""Curation: which keyframes show an unstructured scene, of which kind, and which to keep."""

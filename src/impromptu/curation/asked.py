@@ -7,6 +7,8 @@ from importlib import resources
 
 import yaml
 
+from impromptu.conversation import IMAGE
+
 _SLOT = re.compile(r"\{(description|fault)\}")
 
 
@@ -21,5 +23,5 @@ def templates() -> Mapping[str, str]:
 def prompt(name: str, description: str = "", fault: str = "") -> str:
     """Return a question, with what could not be used about an earlier answer to it, if anything."""
     text = templates()[name] + (templates()["repair"] if fault else "")
-    slots = {"description": description, "fault": fault}
+    slots = {"description": description.replace(IMAGE, ""), "fault": fault}
     return _SLOT.sub(lambda slot: slots[slot[1]], text)

@@ -51,7 +51,9 @@ def _sharing(keys: Ints) -> Iterator[tuple[Ints, Ints]]:
     by = np.argsort(key, kind="stable")
     _, begin, count = np.unique(key[by], return_index=True, return_counts=True)
     before = np.arange(len(by)) - np.repeat(begin, count)  # of the same key
-    cuts = np.searchsorted(np.cumsum(before), np.arange(_PAIRS_AT_ONCE, before.sum(), _PAIRS_AT_ONCE))
+    cuts = np.searchsorted(
+        np.cumsum(before), np.arange(_PAIRS_AT_ONCE, before.sum(), _PAIRS_AT_ONCE)
+    )
     for part in np.split(np.arange(len(by)), cuts):
         many = before[part]
         back = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
@@ -71,7 +73,8 @@ def same_place(log: Ints, pose: Floats, near_m: float, near_rad: float) -> Ints:
     Args:
         log: (n,) numbers from 0. Poses of two logs are not compared: few datasets have one world.
         pose: (n, 3) x, y, yaw in the world of the log.
-        near_m, near_rad: At most.
+        near_m: At most.
+        near_rad: At most.
     """
     from scipy.spatial import cKDTree
 

@@ -20,7 +20,10 @@ from impromptu.registry import read_samples
 _TAKEN = ("id", "log", "timestamp_ns", "world_x_m", "world_y_m", "world_yaw_rad")
 SCHEMA = pa.schema(
     [
-        *(pa.field(name, pa.string(), nullable=False) for name in ("id", "dataset", "split", "log")),
+        *(
+            pa.field(name, pa.string(), nullable=False)
+            for name in ("id", "dataset", "split", "log")
+        ),
         pa.field("timestamp_ns", pa.int64(), nullable=False),
         *(pa.field(name, pa.float64(), nullable=False) for name in _TAKEN[3:]),
         pa.field("image", pa.string()),

@@ -7,7 +7,7 @@ the order of logs and that of files change nothing.
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_args, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -23,9 +23,15 @@ STATES: tuple[State, ...] = get_args(State)
 VOTES = tuple(f"votes_{name}" for name in CATEGORIES)
 SCHEMA = pa.schema(
     [
-        *(pa.field(name, pa.string(), nullable=False) for name in ("id", "dataset", "split", "log")),
+        *(
+            pa.field(name, pa.string(), nullable=False)
+            for name in ("id", "dataset", "split", "log")
+        ),
         pa.field("timestamp_ns", pa.int64(), nullable=False),
-        *(pa.field(f"world_{name}", pa.float64(), nullable=False) for name in ("x_m", "y_m", "yaw_rad")),
+        *(
+            pa.field(f"world_{name}", pa.float64(), nullable=False)
+            for name in ("x_m", "y_m", "yaw_rad")
+        ),
         pa.field("image", pa.string()),
         pa.field("state", pa.string(), nullable=False),
         pa.field("labels", pa.int32(), nullable=False),
@@ -68,7 +74,9 @@ def _groups(path: Path) -> Iterator[pa.Table]:
     except FileNotFoundError:
         raise
     except (pa.ArrowException, KeyError, OSError) as error:
-        raise ValueError(f"{path}: no label table ({error}); let impromptu curate write it") from error
+        raise ValueError(
+            f"{path}: no label table ({error}); let impromptu curate write it"
+        ) from error
 
 
 def _sound(path: Path, rows: pa.Table) -> pa.Table:

@@ -132,7 +132,9 @@ def _checked(text: str, schema: Mapping[str, Any]) -> Any:
         value = json.loads(body)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(body) or "Unterminated" in error.msg
-        raise AnswerError(f"it was no JSON ({error})", "cut_short" if cut else "not_json") from error
+        raise AnswerError(
+            f"it was no JSON ({error})", "cut_short" if cut else "not_json"
+        ) from error
     except (RecursionError, ValueError) as error:
         raise AnswerError(f"it was no JSON ({error})", "not_json") from error
     _check(value, schema, "the answer")
@@ -144,7 +146,9 @@ def _check(value: Any, schema: Mapping[str, Any], where: str) -> None:
     if "enum" in schema:
         if value not in schema["enum"]:
             expected = ", ".join(map(repr, schema["enum"]))
-            raise AnswerError(f"{where} was {_shown(value)}, not one of {expected}", "unknown_words")
+            raise AnswerError(
+                f"{where} was {_shown(value)}, not one of {expected}", "unknown_words"
+            )
         return
     kind = {"string": str, "array": list, "object": dict}[schema["type"]]
     if not isinstance(value, kind):

@@ -20,7 +20,10 @@ from impromptu.files import atomic_bytes, atomic_writer
 
 FATE_SCHEMA = pa.schema(
     [
-        *(pa.field(name, pa.string(), nullable=False) for name in ("id", "dataset", "split", "log")),
+        *(
+            pa.field(name, pa.string(), nullable=False)
+            for name in ("id", "dataset", "split", "log")
+        ),
         pa.field("pack", pa.int32(), nullable=False),
         pa.field("fate", pa.string(), nullable=False),
         pa.field("instead", pa.string()),
@@ -44,7 +47,6 @@ class Selected:
         agreement: (n,)
         instead: (n,) row of the keyframe that stands for it, else -1.
         ids: By row, of all keyframes that stand for their pack.
-        datasets: Names.
     """
 
     fate: Ints
@@ -75,14 +77,18 @@ def select(paths: Sequence[Path], recipe: CurationRecipe) -> Selected:
         kinds = np.int8, np.int32, np.int8, np.float32, np.int32
         values = judged.fate, judged.pack, named, judged.agreement, instead
         parts.append(tuple(one.astype(kind) for one, kind in zip(values, kinds, strict=True)))
-        rows_before, logs_before = rows_before + rows.num_rows, logs_before + len(label_table.log_starts(rows))
+        rows_before, logs_before = (
+            rows_before + rows.num_rows,
+            logs_before + len(label_table.log_starts(rows)),
+        )
     if not rows_before:
         raise ValueError(f"{', '.join(map(str, paths)) or 'no table'}: no keyframes to select from")
     columns = [np.concatenate(one) for one in zip(*parts, strict=True)]
     candidates = pa.concat_tables(best).combine_chunks()
     row = candidates["row"].to_numpy()
     ids = dict(zip(row.tolist(), candidates["id"].to_pylist(), strict=True))
-    selected = Selected(*columns, ids)
+    fate, pack, named, agreement, instead = columns
+    selected = Selected(fate, pack, named, agreement, instead, ids)
     _settle(selected, candidates, recipe)
     return selected
 
@@ -147,9 +153,7 @@ Counts = dict[tuple[str, str, int], int]
 """Keyframes by dataset, fate and categories as bits."""
 
 
-def write_fates(
-    path: Path, tables: Sequence[Path], selected: Selected, kept: Path
-) -> Counts:
+def write_fates(path: Path, tables: Sequence[Path], selected: Selected, kept: Path) -> Counts:
     """Write what became of every keyframe, a row group at a time, and the list of those kept.
 
     Args:

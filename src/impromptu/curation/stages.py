@@ -1,8 +1,8 @@
 """The four questions that curation asks of keyframes, each once answered kept for good."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from impromptu.asking import Request, Store
@@ -32,20 +32,24 @@ class Stage:
         sees: Whether it shows the image; else it tells the description.
         schema: What the answer is to follow, if it is JSON.
         max_new_tokens: Longest answer.
-        read: What an answer says; raises ``AnswerError``.
+        keep: Returns of an answer what is kept; raises ``AnswerError``.
     """
 
     name: str
     sees: bool
     schema: Mapping[str, Any] | None
     max_new_tokens: int
-    read: Callable[[str], Any]
+    keep: Callable[[str], str]
+
+
+def _steps(text: str) -> str:
+    return json.dumps(replies.read_label(text).steps, ensure_ascii=False)
 
 
 DESCRIBE = Stage("describe", True, None, 400, replies.read_description)
 IDENTIFY = Stage("identify", False, None, 16, replies.read_word)
 PROPOSE = Stage("propose", False, replies.PROPOSAL_SCHEMA, 200, replies.read_proposal)
-LABEL = Stage("label", True, replies.LABEL_SCHEMA, 1024, replies.read_label)
+LABEL = Stage("label", True, replies.LABEL_SCHEMA, 1024, _steps)
 STAGES = DESCRIBE, IDENTIFY, PROPOSE, LABEL
 
 
@@ -71,16 +75,6 @@ class Asked:
         number = self.repeat + again * 1000
         return Request(self.keyframe.id, text, images, self.stage.schema, number)
 
-    def latest(self, store: Store, rejected: Mapping[bytes, str], repairs: int) -> Request | None:
-        """Return the request that is answered or is next to be asked; None if that was in vain."""
-        request, again = self.request(), 0
-        while (fault := rejected.get(request.key, "")) in FAULTS and request not in store:
-            again += 1
-            if again > repairs:
-                return None
-            request = self.request(again, fault)
-        return request
-
 
 @dataclass(frozen=True, slots=True)
 class Answers:
@@ -88,17 +82,37 @@ class Answers:
 
     Attributes:
         rejected: By key, as ``Store.rejections`` returns.
+        repairs: Times that something is asked again.
     """
 
     store: Store
     rejected: Mapping[bytes, str]
     repairs: int
 
+    def latest(self, asked: Asked) -> tuple[Request, str]:
+        """Return the last request about something, and why it has no answer.
+
+        Nothing where it is answered, or is still to be asked.
+        """
+        request = asked.request()
+        for again in range(self.repairs + 1):
+            fault = "" if request in self.store else self.rejected.get(request.key, "")
+            if fault not in FAULTS or again == self.repairs:
+                break
+            request = asked.request(again + 1, fault)
+        return request, fault
+
     def of(self, asked: Asked) -> str | None:
         """Return the answer, or None."""
-        request = asked.latest(self.store, self.rejected, self.repairs)
-        reply = request and self.store.get(request)
+        reply = self.store.get(self.latest(asked)[0])
         return reply.text if reply else None
+
+    def open(self, asked: Iterable[Asked]) -> Iterator[Request]:
+        """Yield the requests that are neither answered nor given up."""
+        for one in asked:
+            request, fault = self.latest(one)
+            if request not in self.store and fault not in FAULTS:
+                yield request
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +124,4 @@ class Open:
 
     def __iter__(self) -> Iterator[Request]:
         """Yield them."""
-        store, rejected, repairs = self.answers.store, self.answers.rejected, self.answers.repairs
-        for one in self.asked():
-            request = one.latest(store, rejected, repairs)
-            if request is not None and request not in store:
-                yield request
+        return self.answers.open(self.asked())
