@@ -23,7 +23,7 @@ MANIFEST = "manifest.json"
 
 def key(recipe: Recipe) -> dict[str, Any]:
     """Return what of a recipe decides the bytes that are written."""
-    wording = hashlib.sha256(recipe.wording.read_bytes()).hexdigest() if recipe.wording else None
+    wording = _digest(recipe.wording) if recipe.wording else None
     return {
         "preset": recipe.preset,
         "questions": list(recipe.questions),
@@ -31,7 +31,13 @@ def key(recipe: Recipe) -> dict[str, Any]:
         "mapillary_hz": recipe.mapillary_hz,
         "filters": asdict(prepare(recipe).filters),
         "wording_sha256": wording,
+        # Only where there is one: other folders stay as they are.
+        **({"clips_sha256": _digest(recipe.clips)} if recipe.clips else {}),
     }
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @cache

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from impromptu import datasets, plugins, questions
+from impromptu.chosen_clips import ChosenClips, load_chosen
 from impromptu.clip import Clip
 from impromptu.clip_rows import clip_row, write_rows
 from impromptu.conversation import Sample
@@ -38,6 +39,7 @@ class Recipe:
     Attributes:
         mapillary_hz: Frames a second of Mapillary SLS, which has no time; None for not known.
         filters: Whose motion is not asked about; None for the preset's own.
+        clips: The list of clips to ask about, as ``impromptu curate`` writes it; None for all.
     """
 
     questions: tuple[str, ...]
@@ -46,6 +48,7 @@ class Recipe:
     missing_images: MissingImages = "drop"
     mapillary_hz: float | None = None
     filters: Filters | None = None
+    clips: Path | None = None
 
     @property
     def frames_hz(self) -> float | None:
@@ -130,7 +133,13 @@ def rows(
             counts.keyframes_dropped[item.reason] += 1
             continue
         counts.clips += 1
+        # The table has every clip: those that follow tell what stands in a kept one's way.
+        item = asker.chosen.tagged(item) if asker.chosen else item
         clips.append(clip_row(item))
+        if asker.chosen and item.id not in asker.chosen:
+            for tally in counts.tallies.values():
+                tally.count_dropped("not_in_clips")
+            continue
         refusal = gate.refusal(item)
         for question in asked:
             tally = counts.tallies[question.task]
@@ -154,12 +163,13 @@ class _Made:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """A recipe's plugins and sentences, loaded."""
+    """A recipe's plugins, sentences and list of clips, loaded."""
 
     questions: Sequence[Question]
     preset: Preset
     wording: Wording
     filters: Filters
+    chosen: ChosenClips | None
 
 
 @lru_cache(maxsize=1)
@@ -172,7 +182,8 @@ def prepare(recipe: Recipe) -> Asker:
     preset = load_preset(recipe.preset)
     asked = [plugins.load(questions, name, Question) for name in recipe.questions]
     filters = recipe.filters or preset.filters
-    return Asker(asked, preset, load_wording(recipe.wording, preset), filters)
+    chosen = load_chosen(recipe.clips) if recipe.clips else None
+    return Asker(asked, preset, load_wording(recipe.wording, preset), filters, chosen)
 
 
 def file_key(dataset: str, question: Question, split: str) -> str:

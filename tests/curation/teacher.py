@@ -42,7 +42,9 @@ def planted(log: int, place: int) -> tuple[str, ...]:
     if log % 3 == 0 or not _FIRST <= place < _LAST:
         return ()
     both = log % 3 == 2 and place >= (_FIRST + _LAST) // 2
-    return tuple(dict.fromkeys((NAMES[log % 4], NAMES[(log + 1) % 4]) if both else (NAMES[log % 4],)))
+    return tuple(
+        dict.fromkeys((NAMES[log % 4], NAMES[(log + 1) % 4]) if both else (NAMES[log % 4],))
+    )
 
 
 def plant(samples: Path) -> dict[str, tuple[str, ...]]:

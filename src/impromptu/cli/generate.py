@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from impromptu import backends, datasets, plugins, questions
+from impromptu.chosen_clips import load_chosen
 from impromptu.cli import Command
-from impromptu.files import read_yaml_mapping, require_writable
+from impromptu.files import read_json, read_yaml_mapping, require_writable
 from impromptu.filters import Filters
 from impromptu.generation import Result, generate, present_datasets
 from impromptu.manifest import MANIFEST
@@ -27,6 +28,7 @@ _ALLOWED: dict[str, Sequence[str]] = {
     "wording": (),
     "mapillary_hz": (),
     "filters": (),
+    "clips": (),
 }
 _LIMITS = tuple(limit.name for limit in fields(Filters))
 _LISTS = ("datasets", "split", "questions")
@@ -58,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rate = "frames a second of Mapillary SLS, whose files have no time; without it no trajectory"
     add("--mapillary_hz", type=float, metavar="HZ", help=f"{rate} is asked of it [released: 2]")
     add("--wording", metavar="FILE", help="replaces some sentences [none]")
+    add("--clips", metavar="FILE", help="only these clips, as `impromptu curate` lists them [all]")
     cores = os.cpu_count() or 1
     add("--workers", type=int, default=cores, metavar="N", help="logs at once")
     places = "where: on this machine, or on the Ray cluster that RAY_ADDRESS names"
@@ -87,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
         missing_images=chosen["missing_images"] or "drop",
         mapillary_hz=rate,
         filters=_filters(args.recipe, chosen),
+        clips=Path(chosen["clips"]).resolve() if chosen["clips"] else None,
     )
     names = chosen["datasets"] or present_datasets(args.data_raw)
     if args.extract_dir and not any(args.extract_dir.glob("*_extracted")):
@@ -102,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
         backend=args.backend,
     )
     _tell(result, args.out)
+    if recipe.clips:
+        _tell_chosen(recipe.clips, args.out)
     if not result.samples:
         print(f"nothing was made: see impromptu check --data_raw {args.data_raw}")
     return int(not result.samples or (bool(result.failed) and args.fail_on_error))
@@ -156,10 +162,10 @@ def _check(path: Path, key: str, value: Any) -> None:
     if value is None or (
         isinstance(values, list)
         and all(isinstance(one, str) for one in values)
-        and (key == "wording" or set(values) <= set(_ALLOWED[key]))
+        and (key in ("wording", "clips") or set(values) <= set(_ALLOWED[key]))
     ):
         return
-    free = {"wording": "a file's path", "mapillary_hz": "a number"}
+    free = {"mapillary_hz": "a number"} | dict.fromkeys(("wording", "clips"), "a file's path")
     free["filters"] = f"a mapping of some of {', '.join(_LIMITS)}"
     expected = free.get(key) or f"of {', '.join(_ALLOWED[key])}"
     kind = "a list " if key in _LISTS else ""
@@ -183,6 +189,14 @@ def _tell(result: Result, out: Path) -> None:
         f"teacher, of {result.clips:,} clips; not made: {dropped or 'none'}; "
         f"failed: {len(result.failed)}; every count by reason: {out / MANIFEST}"
     )
+
+
+def _tell_chosen(listed: Path, out: Path) -> None:
+    """Say how many clips of the list the logs have."""
+    splits = [one for of in read_json(out / MANIFEST)["datasets"].values() for one in of.values()]
+    asked = [(one["clips"], *one["questions"].values()) for one in splits if one["questions"]]
+    found = sum(clips - first["dropped"].get("not_in_clips", 0) for clips, first, *_ in asked)
+    print(f"{found:,} of the {len(load_chosen(listed).tags):,} clips in {listed} were found")
 
 
 COMMAND = Command("raw driving logs -> question-answer data", add_arguments, run)

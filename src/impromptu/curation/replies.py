@@ -19,6 +19,9 @@ WORDS = ("Conventional", "Unconventional")
 _FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL | re.IGNORECASE)
 _LETTERS = re.compile(r"[^\W\d_]")
 _WORD = re.compile(r"[^\W\d_]+")
+_REFUSAL = re.compile(
+    r"(?:I'?m|I am) (?:very )?sorry|I (?:cannot|can't|am unable|am not able)|As an AI"
+)
 _ENGLISH = frozenset(
     "a an and are as at be but by can for from has in is it its no not of on or that the there "
     "this to was were which while with".split()
@@ -73,13 +76,15 @@ def read_description(text: str) -> str:
     """Return a description of a scene: 20 to 2,000 characters of English.
 
     Raises:
-        AnswerError: It is empty, of another length, or in another language.
+        AnswerError: It is empty, of another length, in another language, or says sorry instead.
     """
     text = text.strip()
     if not text:
         raise AnswerError("it was empty", "empty")
     if not 20 <= len(text) <= 2000:
         raise AnswerError(f"it had {len(text)} characters, not 20 to 2,000", "wrong_length")
+    if _REFUSAL.match(text):
+        raise AnswerError(f"it described nothing: {text[:40]!r}", "refused")
     _require_english([text])
     return text
 

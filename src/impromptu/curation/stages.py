@@ -12,6 +12,7 @@ from impromptu.curation.keyframes import Keyframe
 
 FAULTS: Mapping[str, str] = {
     "empty": "it was empty",
+    "refused": "it did not do what was asked",
     "cut_short": "it was cut off before its end, so say less",
     "not_json": "it was not valid JSON, or there was text around the JSON",
     "malformed": "a field was missing, was none of those asked for, or had a value of another kind",

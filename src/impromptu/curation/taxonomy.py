@@ -1,18 +1,11 @@
 """The four kinds of unstructured scenes, and sets of them as bits."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from impromptu.arrays import Bools, Ints
+from impromptu.chosen_clips import CATEGORIES
 
-CATEGORIES = {
-    "unclear_boundaries": "Roads with unclear boundaries",
-    "temporary_rules": "Temporary traffic rule changes",
-    "unconventional_obstacles": "Unconventional dynamic obstacles",
-    "challenging_conditions": "Challenging road conditions",
-}
-"""Names in tables and tags, and the names that people and models read."""
+__all__ = ["CATEGORIES", "NAMES", "bits", "names"]
 
 NAMES = tuple(CATEGORIES.values())
 
@@ -26,15 +19,3 @@ def bits(named: Bools) -> Ints:
 def names(number: int) -> list[str]:
     """Return the names of a set that is given as a number."""
     return [name for place, name in enumerate(NAMES) if number >> place & 1]
-
-
-def tags(categories: Iterable[str]) -> dict[str, str]:
-    """Return a clip's tags for breakdowns: yes or no of each category, as a clip may have several.
-
-    Raises:
-        ValueError: A name is not of the taxonomy.
-    """
-    named = set(categories)
-    if unknown := sorted(named - set(NAMES)):
-        raise ValueError(f"no category {unknown[0]!r}; there are {', '.join(NAMES)}")
-    return {tag: "yes" if name in named else "no" for tag, name in CATEGORIES.items()}
