@@ -49,6 +49,7 @@ LAYERS = (
         "tiny_model",
     ),
     ("asking", "clip_lookup", "ego_training", "manifest", "backends"),
+    ("annotation",),
     ("breakdown", "intervals", "reading", "scoring", "audit_records", "audit_shards"),
     ("policies", "audit_sources"),
     ("auditing", "generation", "inference", "evaluation", "parity", "released_protocol"),
