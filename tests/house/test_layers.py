@@ -48,6 +48,7 @@ LAYERS = (
         "tiny_model",
     ),
     ("asking", "clip_lookup", "ego_training", "manifest", "backends"),
+    ("annotation",),
     ("curation",),
     ("prompts_page",),
     ("breakdown", "intervals", "reading", "scoring", "audit_records", "audit_shards"),

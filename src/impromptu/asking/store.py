@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class Store:
         self._answers, self._rejected, self._claims = (
             os.open(folder / name, flags, 0o666) for name in (ANSWERS, REJECTED, "claims")
         )
+        self.refresh()
 
     def __contains__(self, request: Request) -> bool:
         """Tell whether there is an accepted answer."""
@@ -174,12 +175,8 @@ def open_store(folder: Path, settings: Mapping[str, Any]) -> Iterator[Store]:
             f"{folder} already holds answers made otherwise (see {SETTINGS}): "
             + ", ".join(f"{key} was {told.get(key)!r}, is {settings[key]!r}" for key in differing)
         )
-    store = Store(folder)
-    try:
-        store.refresh()
+    with closing(Store(folder)) as store:
         yield store
-    finally:
-        store.close()
 
 
 def _byte_of(key: bytes) -> int:

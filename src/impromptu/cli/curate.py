@@ -88,7 +88,7 @@ def _ask(
     with running.open_curation(args.samples, args.out, recipe, settings) as curation:
         for stage in chosen:
             outcome = running.ask(curation, stage, Spending(budget_tokens=left))
-            _tell(stage.name, outcome)
+            _tell(stage.name, outcome, len(curation.stores[stage.name]))
             if outcome.unasked:
                 print("the budget is used up; run the same command again to go on")
                 return False
@@ -103,7 +103,7 @@ def _ask(
     return True
 
 
-def _tell(name: str, outcome: Outcome) -> None:
+def _tell(name: str, outcome: Outcome, answers: int) -> None:
     used = outcome.tokens_in + outcome.tokens_out
     print(
         f"{name}: {outcome.known + outcome.accepted:,} answered, {outcome.accepted:,} of them now"

@@ -5,10 +5,11 @@ The message of an error names the fault in words that the teacher can be told.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from impromptu.annotation import checks
 from impromptu.curation.taxonomy import NAMES
 from impromptu.questions import AnswerError
 
@@ -17,16 +18,6 @@ WEATHERS = ("clear", "cloudy", "rain", "snow", "fog")
 WORDS = ("Conventional", "Unconventional")
 
 _FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL | re.IGNORECASE)
-_LETTERS = re.compile(r"[^\W\d_]")
-_WORD = re.compile(r"[^\W\d_]+")
-_REFUSAL = re.compile(
-    r"(?:I'?m|I am) (?:very )?sorry|I (?:cannot|can't|am unable|am not able)|As an AI"
-)
-_ENGLISH = frozenset(
-    "a an and are as at be but by can for from has in is it its no not of on or that the there "
-    "this to was were which while with".split()
-)
-"""Words without which nobody writes much English."""
 
 
 def _text(maximum: int = 2000, minimum: int = 1) -> dict[str, Any]:
@@ -73,20 +64,12 @@ class Label:
 
 
 def read_description(text: str) -> str:
-    """Return a description of a scene: 20 to 2,000 characters of English.
+    """Return a description of a scene, if it is one by the checks of q5, which asks for the like.
 
     Raises:
-        AnswerError: It is empty, of another length, in another language, or says sorry instead.
+        AnswerError: It is not.
     """
-    text = text.strip()
-    if not text:
-        raise AnswerError("it was empty", "empty")
-    if not 20 <= len(text) <= 2000:
-        raise AnswerError(f"it had {len(text)} characters, not 20 to 2,000", "wrong_length")
-    if _REFUSAL.match(text):
-        raise AnswerError(f"it described nothing: {text[:40]!r}", "refused")
-    _require_english([text])
-    return text
+    return checks.check("q5", "", text)
 
 
 def read_word(text: str) -> str:
@@ -106,10 +89,11 @@ def read_proposal(text: str) -> str:
     """Return the category that was freely proposed.
 
     Raises:
-        AnswerError: The answer is not the JSON that was asked for, or not English.
+        AnswerError: The answer is not the JSON that was asked for, or its reason not one to two
+            sentences of English, by the checks of q3, which asks for the like.
     """
     value = _checked(text, PROPOSAL_SCHEMA)
-    _require_english([f"{value['category']}: {value['reason']}"])
+    checks.check("q3", "", value["reason"])
     return str(value["category"]).strip()
 
 
@@ -117,12 +101,13 @@ def read_label(text: str) -> Label:
     """Read the answer in four steps.
 
     Raises:
-        AnswerError: It is not the JSON that was asked for, names something unknown, or is not
-            English.
+        AnswerError: It is not the JSON that was asked for, names something unknown, or its
+            sentences are none of English, by the checks of q3.
     """
     value = _checked(text, LABEL_SCHEMA)
     scene, conclusion = value["scene"], value["conclusion"]
-    _require_english([scene["description"], conclusion["analysis"]])
+    for said in (scene["description"], conclusion["analysis"]):
+        checks.check("q3", "", said)
     named = tuple(name for name in NAMES if name in conclusion["categories"])
     return Label(scene["light"], scene["weather"], named, value)
 
@@ -184,21 +169,3 @@ def _check_object(
 
 def _shown(value: Any) -> str:
     return f"{value!r:.60}"
-
-
-def _require_english(texts: Sequence[str]) -> None:
-    """Refuse text that is surely in another language.
-
-    Most letters must be Latin ones, and of twelve words or more at least every twelfth one of the
-    commonest of English: plain English has one in three.
-
-    Raises:
-        AnswerError: It is.
-    """
-    for text in texts:
-        letters = _LETTERS.findall(text)
-        latin = sum(letter < "\u0250" for letter in letters)
-        words = _WORD.findall(text.lower())
-        common = sum(word in _ENGLISH for word in words)
-        if 2 * latin < len(letters) or (len(words) >= 12 and 12 * common < len(words)):
-            raise AnswerError(f"it was not in English: {text[:40]!r}", "wrong_language")

@@ -12,13 +12,17 @@ from impromptu.curation.keyframes import Keyframe
 
 FAULTS: Mapping[str, str] = {
     "empty": "it was empty",
-    "refused": "it did not do what was asked",
+    "refusal": "it did not do what was asked",
+    "markup": "it had markup in it",
+    "prompt_repeated": "it repeated the question",
     "cut_short": "it was cut off before its end, so say less",
     "not_json": "it was not valid JSON, or there was text around the JSON",
     "malformed": "a field was missing, was none of those asked for, or had a value of another kind",
     "unknown_words": "it had a word where only certain words are allowed",
     "wrong_length": "some text in it was too short or too long",
-    "wrong_language": "it was not in English",
+    "too_short": "it, or a sentence in it, was too short",
+    "too_long": "it, or a sentence in it, was too long",
+    "not_english": "it was not in English",
 }
 """By the reason of an ``AnswerError``, what the teacher is told when it is asked again. Never what
 it said: that might be anything. What is not here is no fault of the answer."""

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
+from urllib.parse import quote
 
 from impromptu.conversation import IMAGE, Sample
 from impromptu.engines import Answerer, Completion, Decoding, Engine, Refused, Settings, _qwen_chat
@@ -146,7 +147,8 @@ def chat(settings: Settings, key: str, content: list[dict[str, Any]]) -> dict[st
 
     Args:
         settings: The server's model, and how it is to decode.
-        key: What the seed follows from, beside the run's.
+        key: What the seed follows from, beside the run's. It goes with the request, in a header
+            that servers write to their logs.
         content: What the user says, as ``content_parts`` returns it.
     """
     decoding = settings.decoding
@@ -166,6 +168,7 @@ def chat(settings: Settings, key: str, content: list[dict[str, Any]]) -> dict[st
         "max_tokens": decoding.max_new_tokens,
         "seed": _qwen_chat.seed_of(settings, key),
         "n": decoding.n,
+        "extra_headers": {"X-Request-Id": quote(key)},
         "extra_body": own | dict(settings.engine_config),
     }
 
