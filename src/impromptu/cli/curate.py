@@ -105,9 +105,7 @@ def _ask(
 
 def _tell(name: str, outcome: Outcome, answers: int) -> None:
     used = outcome.tokens_in + outcome.tokens_out
-    print(
-        f"{name}: {outcome.known + outcome.accepted:,} answered, {outcome.accepted:,} of them now"
-    )
+    print(f"{name}: {answers:,} answers, {outcome.accepted:,} of them new")
     for reason, many in outcome.rejected.most_common():
         print(f"  {many:,} replies of no use, {reason}: {outcome.problems[reason]:.160}")
     if used:

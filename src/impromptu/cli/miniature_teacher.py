@@ -1,4 +1,4 @@
-"""``impromptu miniature-teacher``: serve a stand-in for a teacher model, to try annotate and curate with."""
+"""``impromptu miniature-teacher``: serve a stand-in for a teacher, to try annotate and curate."""
 
 import argparse
 import time

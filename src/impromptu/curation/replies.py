@@ -69,6 +69,8 @@ def read_description(text: str) -> str:
     Raises:
         AnswerError: It is not.
     """
+    if text.lstrip().startswith(("{", "[")):
+        raise AnswerError(f"it was no prose: {text[:40]!r}")
     return checks.check("q5", "", text)
 
 

@@ -22,6 +22,7 @@ from impromptu.curation.stages import (
     DESCRIBE,
     IDENTIFY,
     LABEL,
+    NO_IMAGE,
     PROPOSE,
     STAGES,
     Answers,
@@ -34,7 +35,6 @@ from impromptu.engines import Decoding, Settings
 from impromptu.files import atomic_bytes
 
 KEYFRAMES, LABELS = "keyframes.parquet", "labels.parquet"
-_NO_IMAGE = ("missing_image", "unreadable_image")
 
 
 @dataclass(slots=True)
@@ -135,7 +135,7 @@ def ask(curation: Curation, stage: Stage, spending: Spending) -> Outcome:
     settings = replace(curation.settings, decoding=_decoding(stage, curation.recipe))
     store, total = curation.stores[stage.name], Outcome()
     for again in range(curation.recipe.repairs + 1):
-        requests = Open(lambda: curation.asked(stage), curation.look_up(stage))
+        requests = Open(lambda: curation.asked(stage), curation.look_up(stage), again > 0)
         outcome = ask_all(
             requests,
             store,
@@ -229,7 +229,7 @@ def _state(curation: Curation, row: Mapping[str, Any], labels: list[replies.Labe
 
 def _lost(curation: Curation, asked: Asked, state: State) -> State:
     _, fault = curation.known[asked.stage.name].latest(asked)
-    state = "no_image" if fault in _NO_IMAGE else state
+    state = "no_image" if fault in NO_IMAGE else state
     curation.lost[state, fault or "not_asked"] += 1
     return state
 

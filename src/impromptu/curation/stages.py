@@ -26,6 +26,8 @@ FAULTS: Mapping[str, str] = {
 }
 """By the reason of an ``AnswerError``, what the teacher is told when it is asked again. Never what
 it said: that might be anything. What is not here is no fault of the answer."""
+NO_IMAGE = "missing_image", "unreadable_image"
+"""Why nothing was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +114,15 @@ class Answers:
         reply = self.store.get(self.latest(asked)[0])
         return reply.text if reply else None
 
-    def open(self, asked: Iterable[Asked]) -> Iterator[Request]:
-        """Yield the requests that are neither answered nor given up."""
+    def open(self, asked: Iterable[Asked], again: bool) -> Iterator[Request]:
+        """Yield the requests that are neither answered nor given up.
+
+        Images that were not there are looked for once a run.
+        """
         for one in asked:
             request, fault = self.latest(one)
-            if request not in self.store and fault not in FAULTS:
+            in_vain = fault in FAULTS or (again and fault in NO_IMAGE)
+            if request not in self.store and not in_vain:
                 yield request
 
 
@@ -126,7 +132,8 @@ class Open:
 
     asked: Callable[[], Iterable[Asked]]
     answers: Answers
+    again: bool
 
     def __iter__(self) -> Iterator[Request]:
         """Yield them."""
-        return self.answers.open(self.asked())
+        return self.answers.open(self.asked(), self.again)
