@@ -7,6 +7,7 @@ import pytest
 
 from impromptu.curation import replies
 from impromptu.curation.stages import FAULTS
+from impromptu.curation.taxonomy import NAMES
 from impromptu.miniature.unusual import four_steps
 from impromptu.questions import AnswerError
 
@@ -110,5 +111,5 @@ def test_the_example_in_the_prompt_is_json_of_the_schema() -> None:
     assert list(shape) == list(replies.LABEL_SCHEMA["properties"])
     for name in ("scene", "conclusion"):
         assert list(shape[name]) == list(replies.LABEL_SCHEMA["properties"][name]["properties"])
-    for name in (*replies.NAMES, *replies.LIGHTS, *replies.WEATHERS):
+    for name in (*NAMES, *replies.LIGHTS, *replies.WEATHERS):
         assert name in prompt("label")

@@ -34,6 +34,7 @@ from impromptu.curation.taxonomy import NAMES
 from impromptu.engines import Decoding, Settings
 from impromptu.files import atomic_bytes
 
+_ROWS = 16_384
 KEYFRAMES, LABELS = "keyframes.parquet", "labels.parquet"
 
 
@@ -181,7 +182,7 @@ def write_labels(curation: Curation) -> None:
         pq.ParquetWriter(target, schema, compression="zstd") as to,
         ThreadPoolExecutor() as pool,
     ):
-        for batch in file.iter_batches():
+        for batch in file.iter_batches(_ROWS):
             rows = [row | _known(curation, row) for row in batch.to_pylist()]
             voted = [row for row in rows if any(row[name] for name in VOTES)]
             paths = (curation.samples / row["image"] for row in voted)
