@@ -357,6 +357,25 @@ def test_killed_at_any_time_it_asks_nothing_twice_that_was_stored(
     assert calls <= len(stored) + failed + 4 * kills
 
 
+def test_a_split_without_any_image_is_counted(drives: Path, tmp_path: Path, capsys: Any) -> None:
+    miniature.write(tmp_path / "raw", datasets=["kitti"], logs=3, duration_s=4.0, images=False)
+    flags = ["--data_raw", str(tmp_path / "raw"), "--out", str(tmp_path / "samples")]
+    for path in (tmp_path / "raw/kitti/data_tracking_image_2/testing").rglob("*.png"):
+        path.unlink()
+    assert main(["generate", *flags, "--questions", "q4", "--workers", "1"]) == 0
+    out = tmp_path / "keyframes.parquet"
+    keyframes.gather(tmp_path / "samples", out)
+    rows = pq.read_table(out).to_pylist()
+    assert {(row["split"], row["image"] is None) for row in rows} == {
+        ("train", False),
+        ("test", True),
+    }
+    # A file that generation wrote, and somebody took away, is another matter.
+    (tmp_path / "samples/kitti/unanswered/q4_train.json").unlink()
+    with pytest.raises(FileNotFoundError, match="q4_train.json: no such file; front images"):
+        keyframes.gather(tmp_path / "samples", out)
+
+
 def test_keyframes_are_gathered_once(samples: Path, tmp_path: Path) -> None:
     out = tmp_path / "keyframes.parquet"
     count = keyframes.gather(samples, out)

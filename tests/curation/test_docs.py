@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from impromptu.clip_table import read
 from impromptu.cli import main
+from impromptu.clip_table import read
 from impromptu.miniature.teacher import Teacher, served
 from impromptu.miniature.truth import truths
 from impromptu.miniature.unusual import Curator, plant

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from impromptu.conversation import Sample
-from impromptu.files import atomic_bytes
+from impromptu.files import atomic_bytes, read_json
+from impromptu.manifest import MANIFEST
 from impromptu.registry import read_samples
 
 _TAKEN = ("id", "log", "timestamp_ns", "world_x_m", "world_y_m", "world_yaw_rad")
@@ -63,7 +64,7 @@ def gather(samples: Path, out: Path) -> int:
             "--questions q4` wrote"
         )
     sources = [(table, _prompts(samples, table)) for table in tables]
-    mark = _mark([path for pair in sources for path in pair])
+    mark = _mark([path for pair in sources for path in pair if path])
     if out.exists() and pq.read_schema(out).metadata == {b"made_of": mark}:
         return int(pq.read_metadata(out).num_rows)
     schema, count = SCHEMA.with_metadata({b"made_of": mark}), 0
@@ -75,15 +76,24 @@ def gather(samples: Path, out: Path) -> int:
     return count
 
 
-def _prompts(samples: Path, table: Path) -> Path:
+def _prompts(samples: Path, table: Path) -> Path | None:
+    """Return the file of a split's prompts; None where q4 was asked of it without any coming out.
+
+    Raises:
+        FileNotFoundError: It was not asked.
+    """
     dataset, _, split = table.stem.rpartition("_")
     path = samples / dataset / "unanswered" / f"q4_{split}.json"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such file; front images are found by q4's prompts: generate with "
-            "`--questions q4`, or all"
-        )
-    return path
+    if path.is_file():
+        return path
+    made = read_json(samples / MANIFEST)["datasets"].get(dataset, {}).get(split, {})
+    lost = f"{dataset}/unanswered/{path.name}" in made.get("files", ())
+    if "q4" in made.get("questions", ()) and not lost:
+        return None
+    raise FileNotFoundError(
+        f"{path}: no such file; front images are found by q4's prompts: generate with "
+        "`--questions q4`, or all"
+    )
 
 
 def _mark(paths: list[Path]) -> bytes:
@@ -91,10 +101,10 @@ def _mark(paths: list[Path]) -> bytes:
     return hashlib.sha256("\n".join(told).encode()).hexdigest().encode()
 
 
-def _joined(table: Path, prompts: Path) -> Iterator[list[dict[str, Any]]]:
+def _joined(table: Path, prompts: Path | None) -> Iterator[list[dict[str, Any]]]:
     """Yield rows of a split, some at a time; both files have its clips in one order."""
     dataset, _, split = table.stem.rpartition("_")
-    waiting = iter(read_samples(prompts))
+    waiting = iter(read_samples(prompts) if prompts else ())
     ahead = next(waiting, None)
     try:
         with pq.ParquetFile(table) as file:
@@ -103,7 +113,7 @@ def _joined(table: Path, prompts: Path) -> Iterator[list[dict[str, Any]]]:
                 for row in batch.to_pylist():
                     image = None
                     if ahead is not None and ahead.id == f"{row['id']}/q4":
-                        image, ahead = _image(ahead, prompts), next(waiting, None)
+                        image, ahead = _image(ahead, table), next(waiting, None)
                     rows.append(row | {"dataset": dataset, "split": split, "image": image})
                 yield rows
     except (pa.ArrowException, KeyError) as error:
@@ -115,9 +125,9 @@ def _joined(table: Path, prompts: Path) -> Iterator[list[dict[str, Any]]]:
         )
 
 
-def _image(sample: Sample, prompts: Path) -> str:
+def _image(sample: Sample, table: Path) -> str:
     if len(sample.images) != 1:
-        raise ValueError(f"{prompts}: {sample.id}: expected one image, got {len(sample.images)}")
+        raise ValueError(f"{table.stem}: {sample.id}: expected one image, got {len(sample.images)}")
     return sample.images[0]
 
 
