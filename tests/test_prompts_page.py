@@ -4,6 +4,7 @@ import pytest
 
 from impromptu import plugins, questions
 from impromptu.cli import main
+from impromptu.curation import asked
 from impromptu.preset import STRICT
 from impromptu.prompts_page import page
 from impromptu.questions import Question
@@ -26,6 +27,15 @@ def test_every_template_and_an_example_of_every_question_is_shown() -> None:
         section = text.partition(f"## {question.task}: ")[2].partition("\n## ")[0]
         assert section.count("Example:") == 1
         assert section.count("Answer:") == (question.truth is not None)
+
+
+def test_every_question_of_curation_is_shown() -> None:
+    templates = asked.templates()
+    assert list(templates) == ["describe", "identify", "propose", "label", "repair"]
+    text = page(load_wording(None, STRICT)).partition("# Curation")[2]
+    for name, template in templates.items():
+        section = text.partition(f"## {name}: ")[2].partition("\n## ")[0]
+        assert f"```text\n{template.strip()}\n```" in section
 
 
 def test_the_command_writes_it_in_a_users_words(

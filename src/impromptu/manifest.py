@@ -24,8 +24,7 @@ MANIFEST = "manifest.json"
 def key(recipe: Recipe) -> dict[str, Any]:
     """Return what of a recipe decides the bytes that are written."""
     wording, actions = (
-        hashlib.sha256(path.read_bytes()).hexdigest() if path else None
-        for path in (recipe.wording, recipe.actions)
+        _digest(path) if path else None for path in (recipe.wording, recipe.actions)
     )
     return {
         "preset": recipe.preset,
@@ -36,7 +35,13 @@ def key(recipe: Recipe) -> dict[str, Any]:
         "wording_sha256": wording,
         "answers": recipe.answers,
         "actions_sha256": actions,
+        # Only where there is one: other folders stay as they are.
+        **({"clips_sha256": _digest(recipe.clips)} if recipe.clips else {}),
     }
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @cache

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from impromptu import datasets, plugins, questions
 from impromptu.action_tokens import load_codebook
 from impromptu.answer_forms import Answers, Form
+from impromptu.chosen_clips import ChosenClips, load_chosen
 from impromptu.clip import Clip
 from impromptu.clip_rows import clip_row, write_rows
 from impromptu.conversation import Sample
@@ -41,6 +42,7 @@ class Recipe:
         mapillary_hz: Frames a second of Mapillary SLS, which has no time; None for not known.
         filters: Whose motion is not asked about; None for the preset's own.
         answers, actions: The form of answers about waypoints; ``actions`` is a codebook's file.
+        clips: The list of clips to ask about, as ``impromptu curate`` writes it; None for all.
     """
 
     questions: tuple[str, ...]
@@ -51,6 +53,7 @@ class Recipe:
     filters: Filters | None = None
     answers: Answers = "fast"
     actions: Path | None = None
+    clips: Path | None = None
 
     @property
     def frames_hz(self) -> float | None:
@@ -135,7 +138,13 @@ def rows(
             counts.count_lost(item.reason, item.keyframe)
             continue
         counts.clips += 1
+        # The table has every clip: those that follow tell what stands in a kept one's way.
+        item = asker.chosen.tagged(item) if asker.chosen else item
         clips.append(clip_row(item))
+        if asker.chosen and item.id not in asker.chosen:
+            for tally in counts.tallies.values():
+                tally.count_dropped("not_in_clips")
+            continue
         refusal = gate.refusal(item)
         for question in asked:
             tally = counts.tallies[question.task]
@@ -160,13 +169,14 @@ class _Made:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """A recipe's plugins and sentences, loaded."""
+    """A recipe's plugins, sentences and list of clips, loaded."""
 
     questions: Sequence[Question]
     preset: Preset
     wording: Wording
     filters: Filters
     form: Form
+    chosen: ChosenClips | None
 
 
 @lru_cache(maxsize=1)
@@ -185,7 +195,9 @@ def prepare(recipe: Recipe) -> Asker:
             "preset released asks published checkpoints, which know neither slow answers nor "
             "action tokens; take preset strict, or leave out answers and actions"
         )
-    return Asker(asked, preset, load_wording(recipe.wording, preset), filters, form)
+    chosen = load_chosen(recipe.clips) if recipe.clips else None
+    wording = load_wording(recipe.wording, preset)
+    return Asker(asked, preset, wording, filters, form, chosen)
 
 
 def file_key(dataset: str, question: Question, split: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from impromptu import action_tokens, judging, plugins, questions
 from impromptu.answer_forms import Form
 from impromptu.clip import Clip, Unanswerable
+from impromptu.curation import asked
 from impromptu.datasets import synthetic
 from impromptu.geometry import SE2
 from impromptu.preset import STRICT
@@ -19,7 +20,8 @@ from impromptu.wording import Wording
 
 _HEAD = """# Prompts
 
-Written by `impromptu prompts` from `src/impromptu/wording.yaml`; change that file, not this page.
+Written by `impromptu prompts` from `src/impromptu/wording.yaml` and
+`src/impromptu/curation/prompts.yaml`; change those files, not this page.
 Words in braces are filled for each clip. The examples are of the made-up drives in
 `src/impromptu/datasets/synthetic.py`, which have one camera.
 """
@@ -32,6 +34,18 @@ _FORMS = """## forms: numbers or action tokens, at once or after a few lines of 
 With `--actions FILE` or `--answers slow` the prompts of q7 and planning end in one sentence more
 for each, and answers change as shown. Steps here are 12 cm apart along x, 5 cm along y.
 """
+_CURATION = """# Curation
+
+What `impromptu curate` asks a teacher about each keyframe. From
+`src/impromptu/curation/prompts.yaml`. `{description}` is what the teacher said to `describe`.
+"""
+_STAGES = {
+    "describe": "what does the front image show?",
+    "identify": "is a scene out of the ordinary, by its description?",
+    "propose": "what kind of scene is it, in the teacher's own words?",
+    "label": "which of four kinds of scenes is it, in four steps?",
+    "repair": "put behind a question when an answer to it could not be used",
+}
 _SHOWN = {
     "front": "the front view",
     "forward": "the forward views",
@@ -42,11 +56,16 @@ _SHOWN = {
 
 def page(wording: Wording) -> str:
     """Return the page as Markdown."""
-    asked = {name: plugins.load(questions, name, Question) for name in plugins.names(questions)}
-    in_order = sorted(asked.items(), key=lambda item: (item[1].task == "planning", item[1].task))
+    all_of = {name: plugins.load(questions, name, Question) for name in plugins.names(questions)}
+    in_order = sorted(all_of.items(), key=lambda item: (item[1].task == "planning", item[1].task))
     sections = [_section(name, question, wording) for name, question in in_order]
     sections += [_FORMS, *_form_lines(wording)]
-    return "\n".join([_HEAD, *sections, _JUDGE, _fenced(judging.PROMPT)])
+    return "\n".join([_HEAD, *sections, _JUDGE, _fenced(judging.PROMPT), _CURATION, *_stages()])
+
+
+def _stages() -> Iterator[str]:
+    for name, template in asked.templates().items():
+        yield f"## {name}: {_STAGES[name]}\n\n{_fenced(template.strip())}"
 
 
 def _section(name: str, question: Question, wording: Wording) -> str:

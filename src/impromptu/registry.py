@@ -111,7 +111,7 @@ def read_samples(path: Path, max_samples: int | None = None) -> Iterator[Sample]
         FileNotFoundError: There is no such file.
         ValueError: It is not that; the message names file and record.
     """
-    for number, row in enumerate(islice(_records(path), max_samples), start=1):
+    for number, row in enumerate(islice(records(path), max_samples), start=1):
         if not isinstance(row, dict) or not row.get("id"):
             raise ValueError(
                 f"{path}: record {number} has no 'id'; give every record one of its own, "
@@ -125,7 +125,7 @@ def read_samples(path: Path, max_samples: int | None = None) -> Iterator[Sample]
         yield sample
 
 
-def _records(path: Path) -> Iterator[Any]:
+def records(path: Path) -> Iterator[Any]:
     """Yield the values of a JSON list or of JSON lines.
 
     Raises:

@@ -1,8 +1,11 @@
 """The four kinds of unstructured scene; a scene of none of them is a standard one."""
 
-NAMES = (
-    "Roads with unclear boundaries",
-    "Temporary traffic rule changes",
-    "Unconventional dynamic obstacles",
-    "Challenging road conditions",
-)
+CATEGORIES = {
+    "unclear_boundaries": "Roads with unclear boundaries",
+    "temporary_rules": "Temporary traffic rule changes",
+    "unconventional_obstacles": "Unconventional dynamic obstacles",
+    "challenging_conditions": "Challenging road conditions",
+}
+"""Their tags in clip tables, and their names."""
+
+NAMES = tuple(CATEGORIES.values())

@@ -7,7 +7,7 @@ import pytest
 
 from impromptu.conversation import Sample
 from impromptu.engines import Answerer, Completion, Refused
-from impromptu.engines._in_flight import in_flight
+from impromptu.engines._in_flight import in_flight, refusing
 
 SAMPLES = [Sample(f"log/{k}/q4", (), f"{k}?", "") for k in range(20)]
 
@@ -19,7 +19,7 @@ class Engine:
         self.die_at, self.running, self.most, self.taken, self.closed = die_at, 0, 0, 0, 0
 
     def answerer(self, limit: int) -> Answerer:
-        return in_flight(self.ask, limit, self.close)
+        return in_flight(refusing(self.ask), limit, self.close)
 
     def samples(self) -> Iterator[Sample]:
         for sample in SAMPLES:

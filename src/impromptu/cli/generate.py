@@ -9,8 +9,9 @@ from typing import Any, get_args
 
 from impromptu import backends, datasets, plugins, questions
 from impromptu.answer_forms import Answers
+from impromptu.chosen_clips import load_chosen
 from impromptu.cli import Command
-from impromptu.files import read_yaml_mapping, require_writable
+from impromptu.files import read_json, read_yaml_mapping, require_writable
 from impromptu.filters import Filters
 from impromptu.generation import Result, generate, present_datasets
 from impromptu.manifest import MANIFEST
@@ -30,8 +31,9 @@ _ALLOWED: dict[str, Sequence[str]] = {
     "filters": (),
     "answers": get_args(Answers),
     "actions": (),
+    "clips": (),
 }
-_FILES = "wording", "actions"
+_FILES = "wording", "actions", "clips"
 _LIMITS = tuple(limit.name for limit in fields(Filters))
 _LISTS = ("datasets", "split", "questions")
 
@@ -61,11 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--missing_images", choices=_ALLOWED["missing_images"], help=absent)
     rate = "frames a second of Mapillary SLS, whose files have no time; without it no trajectory"
     add("--mapillary_hz", type=float, metavar="HZ", help=f"{rate} is asked of it [released: 2]")
-    add("--wording", metavar="FILE", help="replaces some sentences")
+    add("--wording", metavar="FILE", help="replaces some sentences [none]")
     waypoints = "waypoints of q7 and planning: alone, or after the reasons for them [fast]"
     add("--answers", choices=_ALLOWED["answers"], help=waypoints)
     tokens = "codebook of impromptu fit-actions: waypoints as action tokens [as numbers]"
     add("--actions", metavar="FILE", help=tokens)
+    add("--clips", metavar="FILE", help="only these clips, as `impromptu curate` lists them [all]")
     cores = os.cpu_count() or 1
     add("--workers", type=int, default=cores, metavar="N", help="logs at once")
     places = "where: on this machine, or on the Ray cluster that RAY_ADDRESS names"
@@ -97,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
         filters=_filters(args.recipe, chosen),
         answers=chosen["answers"] or "fast",
         actions=Path(chosen["actions"]).resolve() if chosen["actions"] else None,
+        clips=Path(chosen["clips"]).resolve() if chosen["clips"] else None,
     )
     names = chosen["datasets"] or present_datasets(args.data_raw)
     if args.extract_dir and not any(args.extract_dir.glob("*_extracted")):
@@ -112,6 +116,8 @@ def run(args: argparse.Namespace) -> int:
         backend=args.backend,
     )
     _tell(result, args.out)
+    if recipe.clips:
+        _tell_chosen(recipe.clips, args.out)
     if not result.samples:
         print(f"nothing was made: see impromptu check --data_raw {args.data_raw}")
     return int(not result.samples or (bool(result.failed) and args.fail_on_error))
@@ -195,6 +201,14 @@ def _tell(result: Result, out: Path) -> None:
         f"teacher, of {result.clips:,} clips; not made: {dropped or 'none'}; "
         f"failed: {len(result.failed)}; every count by reason: {out / MANIFEST}"
     )
+
+
+def _tell_chosen(listed: Path, out: Path) -> None:
+    """Say how many clips of the list the logs have."""
+    splits = [one for of in read_json(out / MANIFEST)["datasets"].values() for one in of.values()]
+    asked = [(one["clips"], *one["questions"].values()) for one in splits if one["questions"]]
+    found = sum(clips - first["dropped"].get("not_in_clips", 0) for clips, first, *_ in asked)
+    print(f"{found:,} of the {len(load_chosen(listed).tags):,} clips in {listed} were found")
 
 
 COMMAND = Command("raw driving logs -> question-answer data", add_arguments, run)

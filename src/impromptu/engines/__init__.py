@@ -93,12 +93,15 @@ class Completion:
             at ``max_new_tokens``), ``error``, or ``unsupported`` (no such task).
         problem: What went wrong, where ``finish_reason`` is ``error``.
         more: The other answers to the same sample, where several were asked for.
+        tokens_in, tokens_out: What a server counted for all of them; 0 where none was told.
     """
 
     text: str
     finish_reason: str
     problem: str = ""
     more: tuple["Completion", ...] = ()
+    tokens_in: int = 0
+    tokens_out: int = 0
 
 
 Answered = Iterator[tuple[Sample, Completion]]

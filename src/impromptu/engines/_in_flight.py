@@ -1,66 +1,82 @@
 """Keeps many samples under way at once in an engine that answers each when it is done."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import islice
+from typing import TypeVar
 
 from impromptu.conversation import Sample
-from impromptu.engines import Answered, Answerer, Completion, Refused
+from impromptu.engines import Completion, Refused
 
-Ask = Callable[[Sample], Awaitable[Completion]]
+T = TypeVar("T")
+A = TypeVar("A")
 
 
-def in_flight(ask: Ask, limit: int, close: Callable[[], Awaitable[None]]) -> Answerer:
-    """Ask about at most ``limit`` samples at a time, taking the next when one is answered.
+def in_flight(
+    ask: Callable[[T], Awaitable[A]], limit: int, close: Callable[[], Awaitable[None]]
+) -> Callable[[Iterable[T]], Iterator[tuple[T, A]]]:
+    """Ask at most ``limit`` things at a time, taking the next when one is answered.
 
     Args:
-        ask: Raises ``Refused`` for a sample that cannot be asked, anything else to end the run.
+        ask: What it raises ends the run; what was answered by then is still given.
         limit: Bounds what is in memory too: a sample's images are opened when it is taken.
         close: Called at the end, however it comes.
     """
 
-    def answers(samples: Iterable[Sample]) -> Answered:
-        waiting, running, held = iter(samples), set[asyncio.Task[None]](), 0
+    def answers(things: Iterable[T]) -> Iterator[tuple[T, A]]:
+        waiting, running, held = iter(things), set[asyncio.Task[None]](), 0
         with asyncio.Runner() as runner:
-            finished = asyncio.Queue[tuple[Sample, Completion | Exception]]()
+            finished = asyncio.Queue[tuple[T, A | Exception]]()
 
-            async def one(sample: Sample) -> None:
-                await finished.put((sample, await _outcome(ask, sample)))
+            async def one(thing: T) -> None:
+                await finished.put((thing, await _outcome(ask, thing)))
 
             try:
                 while True:
-                    for sample in islice(waiting, limit - held):
+                    for thing in islice(waiting, limit - held):
                         held += 1
-                        task = runner.get_loop().create_task(one(sample))
+                        task = runner.get_loop().create_task(one(thing))
                         running.add(task)
                         task.add_done_callback(running.discard)
                     if not held:
                         return
-                    sample, outcome = runner.run(finished.get())
+                    thing, outcome = runner.run(finished.get())
                     held -= 1
                     if isinstance(outcome, Exception):
                         yield from _good(finished)
                         raise outcome
-                    yield sample, outcome
+                    yield thing, outcome
             finally:
                 runner.run(_end(running, close))
 
     return answers
 
 
-def _good(finished: asyncio.Queue[tuple[Sample, Completion | Exception]]) -> Answered:
-    """Yield what was finished by the time another sample ended the run."""
+def refusing(
+    ask: Callable[[Sample], Awaitable[Completion]],
+) -> Callable[[Sample], Awaitable[Completion]]:
+    """Make a sample that cannot be asked an error of its own, which does not end the run."""
+
+    async def outcome(sample: Sample) -> Completion:
+        try:
+            return await ask(sample)
+        except Refused as error:
+            return Completion("", "error", str(error))
+
+    return outcome
+
+
+def _good(finished: asyncio.Queue[tuple[T, A | Exception]]) -> Iterator[tuple[T, A]]:
+    """Yield what was finished by the time another ended the run."""
     while not finished.empty():
-        sample, outcome = finished.get_nowait()
-        if isinstance(outcome, Completion):
-            yield sample, outcome
+        thing, outcome = finished.get_nowait()
+        if not isinstance(outcome, Exception):
+            yield thing, outcome
 
 
-async def _outcome(ask: Ask, sample: Sample) -> Completion | Exception:
+async def _outcome(ask: Callable[[T], Awaitable[A]], thing: T) -> A | Exception:
     try:
-        return await ask(sample)
-    except Refused as error:
-        return Completion("", "error", str(error))
+        return await ask(thing)
     except Exception as error:  # it ends the run where the answers are taken
         return error
 

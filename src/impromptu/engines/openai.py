@@ -8,20 +8,38 @@ import asyncio
 import base64
 import io
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
+from urllib.parse import quote
 
 from impromptu.conversation import IMAGE, Sample
 from impromptu.engines import Answerer, Completion, Decoding, Engine, Refused, Settings, _qwen_chat
-from impromptu.engines._in_flight import in_flight
+from impromptu.engines._in_flight import in_flight, refusing
 
 RETRIES = 5
 """Of one request, later and later, after 408, 409, 429, 5xx, a time-out or a lost connection."""
 FAILURES_IN_A_ROW = 8
 """So many samples that the server failed at, and none between that it answered: it is broken."""
+_NO_KEY = "none"
 
 
 def _open(settings: Settings) -> Answerer:
+    asker = Asker(connect(settings, RETRIES), settings, RETRIES)
+    return in_flight(refusing(asker.ask), settings.concurrency, asker.client.close)
+
+
+def connect(settings: Settings, retries: int) -> Any:
+    """Return an ``openai.AsyncOpenAI``; the key is read from the environment and kept nowhere.
+
+    Args:
+        settings: Where the server is, and what it calls its model.
+        retries: Of one request, later and later or when the server says.
+
+    Raises:
+        ValueError: The settings name no server or no model.
+        ModuleNotFoundError: openai is not installed; the message says how.
+    """
     if not settings.base_url:
         raise ValueError("no server given; expected --base_url, such as http://localhost:8000/v1")
     if not settings.model:
@@ -31,26 +49,27 @@ def _open(settings: Settings) -> Answerer:
     except ModuleNotFoundError as error:
         error.add_note("this engine needs more: pip install 'impromptu-vla[openai]'")
         raise
-    client = openai.AsyncOpenAI(
+    return openai.AsyncOpenAI(
         base_url=settings.base_url,
-        api_key=os.environ.get(settings.api_key_env) or "none",
-        max_retries=RETRIES,
+        api_key=os.environ.get(settings.api_key_env) or _NO_KEY,
+        max_retries=retries,
         timeout=settings.timeout_s,
     )
-    asker = Asker(client, settings)
-    return in_flight(asker.ask, settings.concurrency, client.close)
 
 
 @dataclass(slots=True)
 class Asker:
-    """Asks a server about one sample.
+    """Asks a server.
 
     Attributes:
-        failed: Samples in a row that the server failed at.
+        client: As ``connect`` returns.
+        retries: What it was made with.
+        failed: Requests in a row that the server failed at.
     """
 
     client: Any
     settings: Settings
+    retries: int
     failed: int = 0
 
     async def ask(self, sample: Sample) -> Completion:
@@ -58,21 +77,29 @@ class Asker:
 
         Raises:
             Refused: The server or we cannot ask this one.
+            OSError, ValueError: As ``complete`` says.
+        """
+        return await self.complete(await asyncio.to_thread(request_body, sample, self.settings))
+
+    async def complete(self, request: Mapping[str, Any]) -> Completion:
+        """Return what the server makes of a request.
+
+        Raises:
+            Refused: The server does not take this one.
             OSError: There is no server any more, or it answers nobody.
             ValueError: The server does not know the key or the model.
         """
         import openai
 
-        request = await asyncio.to_thread(request_body, sample, self.settings)
         try:
             answer = await self.client.chat.completions.create(**request)
             completion = _completion(answer)
         except openai.APIStatusError as error:
             if error.status_code in (400, 413, 422):
-                raise Refused(f"the server refused it: {_told(error)}") from error
+                raise Refused(f"the server refused it: {self._told(error)}") from error
             if error.status_code in (401, 403, 404):
-                raise ValueError(f"{self._server()}: {_told(error)}") from error
-            return self._failure(_told(error))
+                raise ValueError(f"{self._server()}: {self._told(error)}") from error
+            return self._failure(self._told(error))
         except openai.APITimeoutError:
             return self._failure(f"no answer in {self.settings.timeout_s:g} s")
         except openai.APIConnectionError as error:
@@ -92,10 +119,18 @@ class Asker:
         self.failed += 1
         if self.failed >= FAILURES_IN_A_ROW:
             raise OSError(
-                f"{self._server()} failed at {self.failed} samples in a row, {RETRIES} retries "
-                f"each, the last: {why}; if it has too much to do, give a smaller --concurrency"
+                f"{self._server()} failed at {self.failed} samples in a row, {self.retries} "
+                f"retries each, the last: {why}; if it has too much to do, give a smaller "
+                "--concurrency"
             )
         return Completion("", "error", f"the server failed: {why}")
+
+    def _told(self, error: Any) -> str:
+        """Return what the server said, without the key, which some servers repeat."""
+        body = error.body if isinstance(error.body, dict) else {}
+        told = f"{error.status_code} {body.get('message') or error.message}"
+        key = self.client.api_key
+        return (told if key == _NO_KEY else told.replace(key, "***"))[:400]
 
     def _server(self) -> str:
         return f"{self.settings.base_url} ({self.settings.model})"
@@ -103,10 +138,23 @@ class Asker:
 
 def request_body(sample: Sample, settings: Settings) -> dict[str, Any]:
     """Return what a server is asked about a sample."""
+    uris = map(_data_uri, _qwen_chat.open_images(sample, settings))
+    return chat(settings, sample.id, content_parts(sample.prompt, uris))
+
+
+def chat(settings: Settings, key: str, content: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a request.
+
+    Args:
+        settings: The server's model, and how it is to decode.
+        key: What the seed follows from, beside the run's. It goes with the request, in a header
+            that servers write to their logs.
+        content: What the user says, as ``content_parts`` returns it.
+    """
     decoding = settings.decoding
     messages = [
         {"role": "system", "content": _qwen_chat.SYSTEM},
-        {"role": "user", "content": _content(sample, settings)},
+        {"role": "user", "content": content},
     ]
     # What is no part of OpenAI's own interface is only sent where it is asked for.
     own = {"top_k": decoding.top_k, "repetition_penalty": decoding.repetition_penalty}
@@ -118,19 +166,20 @@ def request_body(sample: Sample, settings: Settings) -> dict[str, Any]:
         "temperature": decoding.temperature,
         "top_p": decoding.top_p,
         "max_tokens": decoding.max_new_tokens,
-        "seed": _qwen_chat.seed_of(settings, sample.id),
+        "seed": _qwen_chat.seed_of(settings, key),
         "n": decoding.n,
+        "extra_headers": {"X-Request-Id": quote(key)},
         "extra_body": own | dict(settings.engine_config),
     }
 
 
-def _content(sample: Sample, settings: Settings) -> list[dict[str, Any]]:
-    """Return texts and images in the prompt's order."""
-    images = iter(_qwen_chat.open_images(sample, settings))
+def content_parts(prompt: str, uris: Iterable[str]) -> list[dict[str, Any]]:
+    """Return texts and images in the prompt's order; there is a URI for each image mark."""
+    images = iter(uris)
     parts = list[dict[str, Any]]()
-    for place, text in enumerate(sample.prompt.split(IMAGE)):
+    for place, text in enumerate(prompt.split(IMAGE)):
         if place:
-            parts.append({"type": "image_url", "image_url": {"url": _data_uri(next(images))}})
+            parts.append({"type": "image_url", "image_url": {"url": next(images)}})
         if text:
             parts.append({"type": "text", "text": text})
     return parts
@@ -153,7 +202,13 @@ def _completion(answer: Any) -> Completion:
     if not isinstance(choices, list) or not choices:
         raise ValueError(f"no choices in {str(answer)!r:.200}")
     first, *more = (_choice(one) for one in choices)
-    return Completion(first.text, first.finish_reason, first.problem, tuple(more))
+    usage = getattr(answer, "usage", None)
+    tokens = (_count(getattr(usage, name, None)) for name in ("prompt_tokens", "completion_tokens"))
+    return Completion(first.text, first.finish_reason, first.problem, tuple(more), *tokens)
+
+
+def _count(told: Any) -> int:
+    return told if isinstance(told, int) and told > 0 else 0
 
 
 def _choice(choice: Any) -> Completion:
@@ -162,11 +217,6 @@ def _choice(choice: Any) -> Completion:
     if reason not in ("stop", "length") or not isinstance(text, str):
         return Completion("", "error", f"the server ended it: {reason}")
     return Completion(text, reason)
-
-
-def _told(error: Any) -> str:
-    body = error.body if isinstance(error.body, dict) else {}
-    return f"{error.status_code} {body.get('message') or error.message}"[:400]
 
 
 ENGINE = Engine(

@@ -7,7 +7,7 @@ from typing import Any
 from impromptu import torch_cpu
 from impromptu.conversation import Sample
 from impromptu.engines import Answerer, Completion, Engine, Refused, Settings, _qwen_chat
-from impromptu.engines._in_flight import in_flight
+from impromptu.engines._in_flight import in_flight, refusing
 
 
 def _open(settings: Settings) -> Answerer:
@@ -26,7 +26,7 @@ def _open(settings: Settings) -> Answerer:
     _qwen_chat.check_kind(settings.model)
     processor = transformers.AutoProcessor.from_pretrained(settings.model)
     asker = Asker(sglang.Engine(**engine_arguments(settings)), processor, settings)
-    return in_flight(asker.ask, settings.concurrency, asker.close)
+    return in_flight(refusing(asker.ask), settings.concurrency, asker.close)
 
 
 def engine_arguments(settings: Settings) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from impromptu import torch_cpu
 from impromptu.conversation import IMAGE, Sample
 from impromptu.engines import Answerer, Completion, Engine, Refused, Settings, _qwen_chat
-from impromptu.engines._in_flight import in_flight
+from impromptu.engines._in_flight import in_flight, refusing
 from impromptu.files import read_json
 
 OWN = "own"
@@ -43,7 +43,7 @@ def _open(settings: Settings) -> Answerer:
     except RuntimeError as error:
         raise OSError(f"vLLM did not start with {settings.model}: {error}") from error
     asker = Asker(engine, processor, settings)
-    return in_flight(asker.ask, settings.concurrency, asker.close)
+    return in_flight(refusing(asker.ask), settings.concurrency, asker.close)
 
 
 def engine_arguments(settings: Settings) -> dict[str, Any]:

@@ -23,7 +23,8 @@ from impromptu.miniature import (
     waymo,
 )
 from impromptu.miniature.files import Drive, Pictures
-from impromptu.miniature.render import WEATHERS, Studio
+from impromptu.miniature.render import WEATHERS, Studio, Weather
+from impromptu.miniature.world import World
 
 _Writer = Callable[[Path, Iterable[Drive], Pictures], None]
 WRITERS: dict[str, _Writer] = {
@@ -126,9 +127,17 @@ def _already(folder: Path, order: _Order) -> bool:
 
 def drives(name: str, seed: int, logs: int, duration_s: float) -> Iterator[Drive]:
     """Yield a dataset's drives; each depends on the seed and its own number alone."""
-    dataset = crc32(name.encode())
     for index in range(logs):
-        cast, street, jitter = (np.random.default_rng([seed, dataset, index, i]) for i in range(3))
-        weather = WEATHERS[(index + dataset) % len(WEATHERS)]
-        studio = Studio(stories.tell(index, cast), scenery.build(street), weather)
-        yield Drive(index, logs, studio, duration_s, jitter)
+        street, jitter = (_rng(name, seed, index, use) for use in (1, 2))
+        world, weather = scene(name, seed, index)
+        yield Drive(index, logs, Studio(world, scenery.build(street), weather), duration_s, jitter)
+
+
+def scene(name: str, seed: int, index: int) -> tuple[World, Weather]:
+    """Return what happens in one of a dataset's drives, and in which weather."""
+    weather = WEATHERS[(index + crc32(name.encode())) % len(WEATHERS)]
+    return stories.tell(index, _rng(name, seed, index, 0)), weather
+
+
+def _rng(name: str, seed: int, index: int, use: int) -> np.random.Generator:
+    return np.random.default_rng([seed, crc32(name.encode()), index, use])
