@@ -66,6 +66,7 @@ def test_one_drive_by_hand(write_labels: Write) -> None:
     }
     kept_ids = [json.loads(line)["id"] for line in kept.splitlines()]
     assert [name.rpartition("/")[0] for name in kept_ids] == ["d/a", "d/b"]
+    assert all(len(json.loads(line)["images"]) == 1 for line in kept.splitlines())
     repeat = next(row for row in fates if row["fate"] == "same_image")
     assert repeat["instead"] == kept_ids[0]
     assert of["d/b/000"]["instead"] == kept_ids[1]

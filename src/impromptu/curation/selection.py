@@ -177,7 +177,7 @@ def write_fates(
             chosen = np.flatnonzero(selected.fate[part] == FATE["kept"])
             images = rows.column("image").take(chosen).to_pylist()
             for one, image in zip(made.take(chosen).to_pylist(), images, strict=True):
-                shown = media_dir and [os.path.relpath(media_dir / image, kept.parent)]
+                shown = [os.path.relpath(media_dir / image, kept.parent)] if media_dir else None
                 lines.append((one["id"], _line(one, shown)))
     with atomic_writer(kept) as text:
         text.writelines(line for _, line in sorted(lines))
