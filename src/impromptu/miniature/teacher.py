@@ -191,23 +191,31 @@ def _written(status: int, body: Any) -> bytes:
 
 @contextmanager
 def served(teacher: Teacher, port: int = 0) -> Iterator[str]:
-    """Have a teacher listen beside the caller; yield its base URL."""
+    """Have a teacher listen beside the caller; yield its base URL.
+
+    Raises:
+        OSError: The port is taken.
+    """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="stand-in teacher")
     thread.start()
     try:
         server = asyncio.run_coroutine_threadsafe(serve(teacher, port), loop).result()
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        try:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        finally:
+            asyncio.run_coroutine_threadsafe(_end(server), loop).result()
     finally:
-        asyncio.run_coroutine_threadsafe(_end(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
 
 
-async def _end() -> None:
-    """End what is under way."""
+async def _end(server: asyncio.Server) -> None:
+    """Listen no more, and end what is under way."""
+    server.close()
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0)  # their connections close
