@@ -89,6 +89,18 @@ def test_the_same_again_asks_nothing_and_writes_the_same(
     assert (set(teacher.asked.values()), len(teacher.asked)) == ({1}, TOTAL)
 
 
+def test_stored_answers_need_no_server(samples: Path, command: Command) -> None:
+    """As after a new generation, which takes the answered files away."""
+    before = (samples / "manifest.json").read_bytes()
+    cli.main(command())
+    made = {path: path.read_bytes() for path in samples.glob("kitti/*.json")}
+    for path in made:
+        path.unlink()
+    (samples / "manifest.json").write_bytes(before)
+    assert cli.main(command("--base_url", "http://127.0.0.1:9/v1")) == 0
+    assert {path: path.read_bytes() for path in samples.glob("kitti/*.json")} == made
+
+
 def test_what_is_no_answer_is_in_no_sample_and_is_asked_again(
     samples: Path, command: Command, teacher: Teacher, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -87,7 +87,10 @@ def test_an_image_is_encoded_once_while_it_is_known(
         pictures = Pictures(1, 1, threads=2)
         first = pictures.uris((known[0], known[1]))
         second = pictures.uris((known[1], known[0]))
-        assert await asyncio.gather(first, second) == [["0.png", "1.png"], ["1.png", "0.png"]]
+        assert tuple(await asyncio.gather(first, second)) == (
+            ["0.png", "1.png"],
+            ["1.png", "0.png"],
+        )
         assert sorted(seen) == known[:2]
         with pytest.raises(FileNotFoundError):
             await pictures.uris((known[3], known[0]))
