@@ -56,6 +56,7 @@ benchmark: setup
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/preflight.py
 	$(BIN)/python benchmarks/curation.py
+	$(BIN)/python benchmarks/annotate.py
 
 # The planning samples at the root: of the miniature, or `make nuscenes-json DATA_RAW=data_raw`.
 DATA_RAW ?= build/miniature

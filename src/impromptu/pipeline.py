@@ -6,12 +6,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
 
-from impromptu import clip_table, engines, miniature, plugins, questions, report
+from impromptu import annotation, clip_table, engines, miniature, plugins, questions, report
+from impromptu.annotation import Teacher
 from impromptu.answer_files import Pair, clip_table_beside, join, task_of
+from impromptu.asking import Spending
 from impromptu.comparison import Sources, scenes_of
 from impromptu.contestants import CONTESTANTS, Contestant, lacking, training_name
 from impromptu.engines import Engine, Settings
@@ -20,10 +23,14 @@ from impromptu.files import read_json, write_json
 from impromptu.generation import Result, generate
 from impromptu.inference import infer
 from impromptu.manifest import MANIFEST
+from impromptu.miniature import teacher, truth
 from impromptu.part import Recipe
 from impromptu.registry import REGISTRY, load_samples
+from impromptu.report.text import counted
 
 DATASETS = ("nuscenes", "kitti", "argoverse2")
+ANNOTATED = ("kitti",)
+"""Of one camera, so that it takes seconds."""
 TRAINING, HELD_OUT = "nuscenes_planning_train", "nuscenes_planning_val"
 
 Say = Callable[[str], None]
@@ -41,6 +48,7 @@ def demo(data_raw: Path, out: Path, training: Path | None, workers: int, say: Sa
     """
     samples_dir = out / "data_qa_results"
     make_samples(data_raw, samples_dir, workers, say)
+    have_answered(samples_dir, say)
     shutil.rmtree(out / "predictions", ignore_errors=True)
     for why in filter(None, map(lacking, CONTESTANTS)):
         say(why)
@@ -59,6 +67,21 @@ def make_samples(data_raw: Path, out: Path, workers: int, say: Say) -> Result:
     say(f"generating samples: {out}")
     recipe = Recipe(tuple(plugins.names(questions)))
     return generate(data_raw, out, DATASETS, None, recipe, workers)
+
+
+def have_answered(samples_dir: Path, say: Say) -> None:
+    """Have a stand-in teacher answer what no log tells, in runs until nothing is left."""
+    if not find_spec("openai"):
+        say("no teacher is asked: pip install 'impromptu-vla[openai]'")
+        return
+    stand_in = teacher.Teacher(truth.truths(samples_dir))
+    with teacher.served(stand_in) as url:
+        asked = Teacher(Settings(teacher.MODEL, base_url=url))
+        for run in ("a stand-in teacher answers", "it is asked again where it gave no answer"):
+            say(f"{run}: {samples_dir / annotation.FOLDER}")
+            made = annotation.annotate(samples_dir, asked, Spending(), ANNOTATED)
+            dropped = counted(made.written.dropped) or "none"
+            say(f"{sum(made.written.samples.values())} samples, without an answer: {dropped}")
 
 
 def train(config: Path, samples_dir: Path, out: Path, say: Say) -> Path:

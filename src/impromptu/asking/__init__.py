@@ -268,7 +268,8 @@ class _Ask:
             told = f"cut at {self.asker.settings.decoding.max_new_tokens} tokens"
             return self._reply(request, completion, "cut_short", told)
         try:
-            kept = self.check(request, completion.text)
+            # Half a surrogate pair, as a cut stream may have, can be written to no file.
+            kept = self.check(request, completion.text.encode(errors="replace").decode())
         except AnswerError as error:
             return self._reply(request, completion, error.reason, str(error))
         return self._reply(request, replace(completion, text=kept), "", "")

@@ -62,7 +62,7 @@ class Truth:
         Args:
             task: Which.
             view: Of q5, as sample ids name it.
-            wording: 0 or 1; the same in other words.
+            wording: 0 or 1; the same reason in another order, a description without the street.
         """
         if task == "q4":
             return self.light
@@ -95,8 +95,8 @@ class Truth:
             if seen
             else ", and nothing asks for special care"
         )
-        first, second = (_SKIES[self.weather], street)[:: -1 if wording else 1]
-        return f"{first}. {second}. {others}{near}."
+        about = [_SKIES[self.weather], *([] if wording else [street])]
+        return ". ".join([*about, f"{others}{near}."])
 
     def _seen(self, middle_rad: float, half_rad: float, reach_m: float) -> list[Agent]:
         """Return the agents in a sector, the nearest first."""
