@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -63,8 +64,11 @@ class Requests:
 class _Late(asyncio.Protocol):
     """Answers each request a while after its last byte."""
 
+    transport: asyncio.Transport
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport, self.left, self.head = transport, -1, b""
+        self.transport = cast(asyncio.Transport, transport)
+        self.left, self.head = -1, b""
 
     def data_received(self, data: bytes) -> None:
         if self.left < 0:
