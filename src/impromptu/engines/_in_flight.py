@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
 
 from impromptu.conversation import Sample
-from impromptu.engines import Answered, Answerer, Completion, Refused
+from impromptu.engines import Answered, Answerer, Completion, Refused, _qwen_chat
 
 Ask = Callable[[Sample], Awaitable[Completion]]
 
@@ -61,8 +61,10 @@ async def _outcome(ask: Ask, sample: Sample) -> Completion | Exception:
         return await ask(sample)
     except Refused as error:
         return Completion("", "error", str(error))
-    except Exception as error:  # it ends the run where the answers are taken
+    except (OSError, ValueError) as error:  # it ends the run where the answers are taken
         return error
+    except Exception as error:  # of libraries, which raise what they like
+        return OSError(f"the engine failed at {sample.id}: {_qwen_chat.one_line(error)}")
 
 
 async def _end(running: set[asyncio.Task[None]], close: Callable[[], Awaitable[None]]) -> None:

@@ -22,6 +22,7 @@ FAILURES_IN_A_ROW = 8
 
 
 def _open(settings: Settings) -> Answerer:
+    _qwen_chat.refuse_template(settings.template, _qwen_chat.OWN)
     if not settings.base_url:
         raise ValueError("no server given; expected --base_url, such as http://localhost:8000/v1")
     if not settings.model:
@@ -104,10 +105,10 @@ class Asker:
 def request_body(sample: Sample, settings: Settings) -> dict[str, Any]:
     """Return what a server is asked about a sample."""
     decoding = settings.decoding
-    messages = [
-        {"role": "system", "content": _qwen_chat.SYSTEM},
-        {"role": "user", "content": _content(sample, settings)},
-    ]
+    chat = _qwen_chat.CHATS.get(settings.template)
+    messages: list[dict[str, Any]] = [{"role": "user", "content": _content(sample, settings)}]
+    if chat and chat.system:
+        messages.insert(0, {"role": "system", "content": chat.system})
     # What is no part of OpenAI's own interface is only sent where it is asked for.
     own = {"top_k": decoding.top_k, "repetition_penalty": decoding.repetition_penalty}
     plain = Decoding()
@@ -175,6 +176,7 @@ ENGINE = Engine(
     | {
         "model",
         "media_dir",
+        "template",
         "image_max_pixels",
         "image_min_pixels",
         "concurrency",
