@@ -36,9 +36,10 @@ tests: setup
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
-# vLLM and sglang themselves, on a CPU, each in an environment of its own (3.5 GB each).
+# vLLM and sglang themselves, on a CPU, each in an environment of its own (3.5 GB each); and two
+# steps of every training run.
 test-engines: setup .venv-vllm/.setup .venv-sglang/.setup
-	$(BIN)/python -m pytest -m engines tests/real_engines
+	$(BIN)/python -m pytest tests/real_engines tests/train/test_every_run.py
 
 .venv-%/.setup: tests/real_engines/%.txt pyproject.toml
 	$(PYTHON) -m venv .venv-$*

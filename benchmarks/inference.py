@@ -58,7 +58,8 @@ def main() -> None:
     ours_s = min(of_impromptu(args.engine, settings, args.work) for _ in range(REPEATS))
     own = {"transformers": of_transformers, "vllm": of_vllm}[args.engine](settings)
     prompts = [
-        (_qwen_chat.chat_text(one.prompt), _qwen_chat.open_images(one, settings)) for one in samples
+        (_qwen_chat.chat_text(one.prompt, "qwen2_vl"), _qwen_chat.open_images(one, settings))
+        for one in samples
     ]
     own_s = min(cpu_s(lambda: own(prompts)) for _ in range(REPEATS))
     print(

@@ -29,6 +29,63 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_qwen3(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random-weight Qwen3-VL with the tokenizer of the tiny Qwen2.5-VL."""
+    import torch
+    import transformers
+
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny_qwen3"
+    old = transformers.AutoProcessor.from_pretrained(tiny_checkpoint, use_fast=True)
+    ids = {
+        f"{name}_token_id": old.tokenizer.convert_tokens_to_ids(f"<|{name}|>")
+        for name in ("vision_start", "vision_end")
+    } | {
+        f"{name}_token_id": old.tokenizer.convert_tokens_to_ids(f"<|{name}_pad|>")
+        for name in ("image", "video")
+    }
+    config = transformers.Qwen3VLConfig(
+        text_config={
+            "vocab_size": 1_024,
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "tie_word_embeddings": True,  # as in the published file: sglang reads it here
+            "head_dim": 32,  # the least that vLLM knows on a CPU
+            "rope_scaling": {
+                "rope_type": "default",
+                "mrope_section": [4, 6, 6],
+                "mrope_interleaved": True,
+            },
+        },
+        vision_config={
+            "depth": 4,
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "num_heads": 4,
+            "out_hidden_size": 64,
+            "num_position_embeddings": 64,
+            "deepstack_visual_indexes": [1, 2],
+        },
+        tie_word_embeddings=True,
+        **ids,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        transformers.Qwen3VLForConditionalGeneration(config).save_pretrained(folder)
+    transformers.Qwen3VLProcessor(
+        image_processor=transformers.Qwen2VLImageProcessorFast(
+            patch_size=16, size={"shortest_edge": 65_536, "longest_edge": 16_777_216}
+        ),
+        tokenizer=old.tokenizer,
+        video_processor=transformers.Qwen3VLVideoProcessor(),
+        chat_template=old.chat_template,
+    ).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def clip_row() -> Callable[..., dict[str, Any]]:
     """A row of a clip table: (clip id, time in s, (x, y, yaw) in the world, boxes, more columns).
 

@@ -80,6 +80,14 @@ def test_a_dead_engine_is_an_error_after_what_was_finished() -> None:
     assert engine.closed == 1
 
 
+def test_what_a_library_raises_is_an_error_of_one_line() -> None:
+    async def ask(_: Sample) -> Completion:
+        raise RuntimeError("queue\nis gone")
+
+    with pytest.raises(OSError, match="failed at log/0/q4: RuntimeError: queue is gone"):
+        list(in_flight(ask, 1, Engine().close)(SAMPLES))
+
+
 def test_samples_that_cannot_be_read_end_it_too() -> None:
     def broken() -> Iterator[Sample]:
         yield SAMPLES[0]

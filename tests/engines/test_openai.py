@@ -137,6 +137,18 @@ def test_a_server_is_asked_in_the_prompts_order_with_the_trainings_pixels(
     assert server.requests[1]["seed"] == seed + 1
 
 
+@pytest.mark.parametrize("template", ["qwen3_vl_nothink", "own"])
+def test_a_template_without_a_system_message_sends_none(server: Server, template: str) -> None:
+    _ask(replace(server.settings, template=template), SAMPLES[:1])
+    (message,) = server.requests[0]["messages"]
+    assert message["role"] == "user"
+
+
+def test_an_unknown_template_is_refused() -> None:
+    with pytest.raises(ValueError, match="'llama3': this engine knows"):
+        ENGINE.open(Settings("m", base_url="http://x", template="llama3"))
+
+
 def test_what_openai_itself_does_not_know_is_sent_only_when_asked_for(server: Server) -> None:
     decoding = Decoding(temperature=0.5, top_k=5, repetition_penalty=1.1)
     _ask(replace(server.settings, decoding=decoding, engine_config={"min_p": 0.1}), SAMPLES[:1])

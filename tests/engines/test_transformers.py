@@ -10,7 +10,7 @@ from PIL import Image
 
 from impromptu.conversation import Sample
 from impromptu.engines import Completion, Decoding, Settings
-from impromptu.engines._qwen_chat import chat_text
+from impromptu.engines._qwen_chat import chat_text, open_images, prompt_length
 from impromptu.engines.transformers import ENGINE, Qwen, load
 
 pytestmark = pytest.mark.train
@@ -47,7 +47,18 @@ def qwen(tiny_checkpoint: Path, media_dir: Path) -> Qwen:
 
 
 @pytest.fixture(scope="module")
-def llamafactory_inputs(tiny_checkpoint: Path, media_dir: Path) -> Any:
+def qwen3(tiny_qwen3: Path, media_dir: Path) -> Qwen:
+    return load(_settings(tiny_qwen3, media_dir, template="qwen3_vl_nothink"))
+
+
+@pytest.fixture(scope="module", params=["qwen", "qwen3"])
+def either(request: pytest.FixtureRequest) -> Qwen:
+    model: Qwen = request.getfixturevalue(request.param)
+    return model
+
+
+@pytest.fixture(scope="module")
+def llamafactory_inputs(either: Qwen, media_dir: Path) -> Any:
     """What LLaMA-Factory makes of a sample's prompt: token ids, pixels, grids."""
     pytest.importorskip("llamafactory", reason="needs the train extra: llamafactory")
     from llamafactory.data import get_template_and_fix_tokenizer
@@ -55,10 +66,11 @@ def llamafactory_inputs(tiny_checkpoint: Path, media_dir: Path) -> Any:
     from llamafactory.model import load_tokenizer
 
     module = load_tokenizer(
-        ModelArguments(model_name_or_path=str(tiny_checkpoint), image_max_pixels=30_000)
+        ModelArguments(model_name_or_path=either.settings.model, image_max_pixels=30_000)
     )
     tokenizer, processor = module["tokenizer"], module["processor"]
-    template = get_template_and_fix_tokenizer(tokenizer, DataArguments(template="qwen2_vl"))
+    told = DataArguments(template=either.settings.template)
+    template = get_template_and_fix_tokenizer(tokenizer, told)
 
     def inputs(sample: Sample) -> tuple[list[int], dict[str, Any]]:
         images = [str(media_dir / name) for name in sample.images]
@@ -75,10 +87,10 @@ def llamafactory_inputs(tiny_checkpoint: Path, media_dir: Path) -> Any:
 
 @pytest.mark.parametrize("sample", [SHORT, LONG, MIDDLE], ids=lambda sample: sample.id)
 def test_the_model_is_asked_as_it_was_trained(
-    qwen: Qwen, llamafactory_inputs: Any, sample: Sample
+    either: Qwen, llamafactory_inputs: Any, sample: Sample
 ) -> None:
     ids, seen = llamafactory_inputs(sample)
-    ours = qwen.encode(sample)
+    ours = either.encode(sample)
     assert ours["input_ids"][0].tolist() == ids
     assert set(ours) - {"input_ids", "attention_mask"} == set(seen)
     for key, value in seen.items():
@@ -86,16 +98,36 @@ def test_the_model_is_asked_as_it_was_trained(
         assert ours[key].equal(value)
 
 
+@pytest.mark.parametrize("sample", [SHORT, LONG, MIDDLE], ids=lambda sample: sample.id)
+def test_a_length_without_pixels_is_that_of_the_tokens(either: Qwen, sample: Sample) -> None:
+    text = chat_text(sample.prompt, either.settings.template)
+    token_ids = either.processor.tokenizer(text)["input_ids"]
+    images = open_images(sample, either.settings)
+    length = prompt_length(either.processor, token_ids, images)
+    assert length == either.encode(sample)["input_ids"].shape[1]
+
+
 def test_the_chat_text_is_what_the_checkpoints_own_template_writes(qwen: Qwen) -> None:
     content = [{"type": "image"}, {"type": "text", "text": "Which colour?"}]
     chat = [{"role": "user", "content": content}]
     written = qwen.processor.apply_chat_template(chat, add_generation_prompt=True)
-    assert chat_text("<image>Which colour?") == written
+    assert chat_text("<image>Which colour?", "qwen2_vl") == written
 
 
-def test_a_batch_gives_what_its_samples_give_alone(qwen: Qwen) -> None:
+def test_a_batch_gives_what_its_samples_give_alone(either: Qwen) -> None:
     samples = [SHORT, LONG, MIDDLE]
-    assert qwen(samples) == [completion for one in samples for completion in qwen([one])]
+    assert either(samples) == [completion for one in samples for completion in either([one])]
+
+
+def test_where_images_are_is_told_to_a_transformers_that_asks(qwen: Qwen) -> None:
+    """Version 5's processor marks image tokens; without the marks it places them as text."""
+    short, long = (qwen.encode(one) for one in (SHORT, MIDDLE))
+    pad = qwen.processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+    for one in (short, long):
+        one["mm_token_type_ids"] = (one["input_ids"] == pad).long()
+    batch = qwen._batch([short, long])
+    assert batch["mm_token_type_ids"].equal((batch["input_ids"] == pad).long())
+    assert batch["mm_token_type_ids"].any(dim=1).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -165,8 +197,9 @@ def test_a_seed_draws_the_same_text_again_and_another_seed_another(
     assert draw(0) == draw(0) != draw(1)
 
 
-def test_another_template_is_refused(tiny_checkpoint: Path) -> None:
-    with pytest.raises(ValueError, match="template 'llama3': this engine knows only 'qwen2_vl'"):
+def test_another_template_is_refused_and_those_there_are_named(tiny_checkpoint: Path) -> None:
+    told = r"'llama3': this engine knows.*'qwen2_vl' \(Qwen2.5-VL\), 'qwen3_vl_nothink' "
+    with pytest.raises(ValueError, match=told):
         ENGINE.open(Settings(str(tiny_checkpoint), template="llama3"))
 
 
@@ -183,5 +216,30 @@ def test_no_checkpoint_at_all_is_told() -> None:
 
 def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(ValueError, match="expected a Qwen2.5-VL .*, got a gpt2"):
+    with pytest.raises(ValueError, match="expected a Qwen2.5-VL .*, got a gpt2$"):
         ENGINE.open(Settings(str(tmp_path)))
+
+
+def test_the_template_of_another_model_is_refused_and_its_own_named(tiny_qwen3: Path) -> None:
+    with pytest.raises(ValueError, match="got a qwen3_vl, whose template is qwen3_vl_nothink"):
+        ENGINE.open(Settings(str(tiny_qwen3)))
+
+
+def test_torn_weights_are_one_error(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    torn = shutil.copytree(tiny_checkpoint, tmp_path / "torn")
+    weights = torn / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:10_000])
+    with pytest.raises(OSError, match="transformers did not start: SafetensorError: "):
+        ENGINE.open(Settings(str(torn)))
+
+
+def test_a_model_that_fails_at_a_batch_ends_the_run_in_one_line(
+    tiny_checkpoint: Path, media_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(**_: Any) -> None:
+        raise RuntimeError("CUDA error:\n an illegal access")
+
+    answer = load(_settings(tiny_checkpoint, media_dir))
+    monkeypatch.setattr(answer.model, "generate", fails)
+    with pytest.raises(OSError, match="torch failed at a/0/q4: .*CUDA error: an illegal access"):
+        answer([SHORT])

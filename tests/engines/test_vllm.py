@@ -114,7 +114,10 @@ def test_it_is_asked_with_the_tokens_of_the_training(fake: Fake, settings: Setti
     assert _ask(settings, SAMPLE) == [Completion("Red", "stop")]
     (asked,) = fake.asked
     tokenizer = AutoTokenizer.from_pretrained(settings.model)
-    assert asked["prompt"]["prompt_token_ids"] == tokenizer(chat_text(SAMPLE.prompt))["input_ids"]
+    assert (
+        asked["prompt"]["prompt_token_ids"]
+        == tokenizer(chat_text(SAMPLE.prompt, "qwen2_vl"))["input_ids"]
+    )
     (image,) = asked["prompt"]["multi_modal_data"]["image"]
     assert image.size == (56, 56)
     ends = tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
@@ -127,14 +130,18 @@ def test_a_seed_is_of_the_sample_whatever_was_asked_before(fake: Fake, settings:
     other = Sample("a/1/q4", (), "?", "")
     _ask(settings, SAMPLE, other)
     _ask(settings, other)
-    assert fake.asked[1]["seed"] == fake.asked[2]["seed"] != fake.asked[0]["seed"]
+    (first,) = {one["seed"] for one in fake.asked if one["name"] == SAMPLE.id}
+    (second,) = {one["seed"] for one in fake.asked if one["name"] == other.id}
+    assert len(fake.asked) == 3 and first != second
 
 
 def test_image_tokens_count_for_the_cutoff(fake: Fake, settings: Settings) -> None:
     from transformers import AutoTokenizer
 
     text_length = len(
-        AutoTokenizer.from_pretrained(settings.model)(chat_text(SAMPLE.prompt)).input_ids
+        AutoTokenizer.from_pretrained(settings.model)(
+            chat_text(SAMPLE.prompt, "qwen2_vl")
+        ).input_ids
     )
     length = text_length - 1 + 4  # 56 x 56 pixels are 2 x 2 tokens
     assert _ask(replace(settings, cutoff_len=length), SAMPLE)[0].finish_reason == "stop"
@@ -199,17 +206,31 @@ def test_other_families_are_asked_by_their_own_template(
 
 
 def test_another_template_is_refused(settings: Settings) -> None:
-    with pytest.raises(ValueError, match="knows only 'qwen2_vl'.*or 'own'"):
+    with pytest.raises(ValueError, match="knows.*'qwen2_vl'.*or 'own'"):
         ENGINE.open(replace(settings, template="llama3"))
 
 
-def test_a_start_that_fails_is_one_error(fake: Fake, settings: Settings) -> None:
+@pytest.mark.parametrize("error", [RuntimeError("no GPU\nat all"), TypeError("no GPU at all")])
+def test_a_start_that_fails_is_one_error(fake: Fake, settings: Settings, error: Exception) -> None:
     def fails(arguments: dict[str, Any]) -> Fake:
-        raise RuntimeError("Engine core initialization failed")
+        raise error
 
     fake.from_engine_args = fails  # type: ignore[method-assign]
-    with pytest.raises(OSError, match="vLLM did not start with .*initialization failed"):
+    told = f"vLLM did not start: {type(error).__name__}: no GPU at all"
+    with pytest.raises(OSError, match=told):
         ENGINE.open(settings)
+
+
+def test_another_template_is_asked_with_its_own_text(
+    fake: Fake, settings: Settings, tiny_qwen3: Path
+) -> None:
+    from transformers import AutoTokenizer
+
+    _ask(replace(settings, model=str(tiny_qwen3), template="qwen3_vl_nothink"), SAMPLE)
+    (asked,) = fake.asked
+    text = AutoTokenizer.from_pretrained(tiny_qwen3).decode(asked["prompt"]["prompt_token_ids"])
+    shown = "<|vision_start|><|image_pad|><|vision_end|>\nWhich colour?"
+    assert text == f"<|im_start|>user\n{shown}<|im_end|>\n<|im_start|>assistant\n"
 
 
 def test_without_vllm_the_error_says_what_to_install(

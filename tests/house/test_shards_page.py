@@ -101,7 +101,7 @@ def test_commands_outside_of_the_block_are_known(tmp_path: Path) -> None:
         words += ["--dry_run"] if "fetch" in words else []
         environment = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"}
         done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == 2, command
+        assert done.returncode in (2, 3), command  # 3: an audit that could not be done
         assert "unrecognized" not in done.stderr
         assert done.stderr.splitlines()[-1].startswith(("error: ", "fetching needs more")), command
 

@@ -118,6 +118,39 @@ def test_parity_with_transformers(engine: str, truth: list[str]) -> None:
     assert "5 with waypoints in both: 0.0000 m apart" in told
 
 
+@pytest.mark.parametrize(
+    ("engine", "template", "least"),
+    [
+        ("vllm", "qwen2_vl", 20),
+        # Random weights choose half signs and rows that are no token: each tells these its way.
+        ("vllm", "qwen3_vl_nothink", 15),
+        ("sglang", "qwen3_vl_nothink", 15),
+    ],
+)
+def test_parity_of_two_engines_in_the_environment_of_one(
+    engine: str, template: str, least: int, truth: list[str], tiny_qwen3: Path, tmp_path: Path
+) -> None:
+    words = [_python(engine), "-m", "impromptu", "parity", "--a", "transformers", "--b", engine]
+    words += ["--model", tiny_qwen3 if "3" in template else MODEL, "--template", template]
+    words += ["--dataset", "twenty", "--dataset_dir", DATA, "--image_max_pixels", 12_544]
+    words += ["--max_new_tokens", 24 if "3" in template else 100, "--disable_cuda_graph"]
+    words += [f"--{engine}_config", json.dumps(CONFIGS[engine]), "--out", tmp_path]
+    _run(words, check=False)
+    parity = json.loads((tmp_path / "parity.json").read_text())
+    assert parity["samples"] == 20
+    assert parity["same"] >= least
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_a_start_that_fails_is_one_line(engine: str, truth: list[str], tmp_path: Path) -> None:
+    words = [_python(engine), "-m", "impromptu", "infer", "--engine", engine, "--model", MODEL]
+    words += ["--dataset", "twenty", "--dataset_dir", DATA, "--save_name", tmp_path / "out.jsonl"]
+    done = _run([*words, f"--{engine}_config", '{"no_such_argument": 1}'], check=False)
+    assert done.returncode == 2
+    assert "did not start: TypeError: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("engine", ["vllm", "sglang"])
 def test_a_prompt_over_the_cutoff_is_that_samples_error(engine: str, truth: list[str]) -> None:
     flags = "--cutoff_len", 75, "--temperature", 1, "--parallel_sample_num", 2

@@ -132,7 +132,7 @@ def test_merging_keeps_the_logits(results: Path, data: Path) -> None:
     processor = AutoProcessor.from_pretrained(results / "merged", use_fast=True)
     samples = _samples()
     asked = processor(
-        text=[chat_text(sample.prompt) + sample.answer for sample in samples],
+        text=[chat_text(sample.prompt, "qwen2_vl") + sample.answer for sample in samples],
         images=[Image.open(data / sample.images[0]) for sample in samples],
         padding=True,
         return_tensors="pt",

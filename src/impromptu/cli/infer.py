@@ -25,7 +25,7 @@ _DECODING = {
     "parallel_sample_num": (int, "answers drawn for each sample, kept in one line"),
 }
 _SETTINGS = {
-    "template": (str, "LLaMA-Factory's name of the chat template; vllm also knows own"),
+    "template": (str, "LLaMA-Factory's name of the chat template; vllm and openai also know own"),
     "cutoff_len": (int, "the longest prompt, in tokens"),
     "image_min_pixels": (int, "image budget, as in training"),
     "image_max_pixels": (int, "image budget, as in training"),

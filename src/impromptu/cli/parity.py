@@ -77,7 +77,14 @@ def _answers(args: argparse.Namespace, which: str) -> Path:
     settings = settings_of(args, name, engine)
     samples = registered(args.dataset_dir, args.dataset.split(","), args.max_samples)
     out: Path = args.out / f"{which}_{name}.jsonl"
-    infer(samples, name, engine, settings, out, say=tell)
+    try:
+        infer(samples, name, engine, settings, out, say=tell)
+    except ModuleNotFoundError as error:
+        error.add_note(
+            "then run the same command there: what is answered already is not asked again; or "
+            f"give --{which} a file of its answers"
+        )
+        raise
     return out
 
 

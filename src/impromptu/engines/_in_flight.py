@@ -3,12 +3,21 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from impromptu.conversation import Sample
-from impromptu.engines import Completion, Refused
+from impromptu.engines import Completion, Refused, _qwen_chat
 
-T = TypeVar("T")
+
+class Named(Protocol):
+    """What can be asked about, and named in an error."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+
+T = TypeVar("T", bound=Named)
 A = TypeVar("A")
 
 
@@ -77,8 +86,10 @@ def _good(finished: asyncio.Queue[tuple[T, A | Exception]]) -> Iterator[tuple[T,
 async def _outcome(ask: Callable[[T], Awaitable[A]], thing: T) -> A | Exception:
     try:
         return await ask(thing)
-    except Exception as error:  # it ends the run where the answers are taken
+    except (OSError, ValueError) as error:  # it ends the run where the answers are taken
         return error
+    except Exception as error:  # of libraries, which raise what they like
+        return OSError(f"the engine failed at {thing.id}: {_qwen_chat.one_line(error)}")
 
 
 async def _end(running: set[asyncio.Task[None]], close: Callable[[], Awaitable[None]]) -> None:

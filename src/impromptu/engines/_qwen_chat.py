@@ -1,8 +1,9 @@
-"""Qwen2-VL's chat as LLaMA-Factory trains on it: the text, the images, and how long both are."""
+"""Qwen-VL's chat as LLaMA-Factory trains on it: the text, the images, and how long both are."""
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,28 @@ from impromptu.conversation import IMAGE, Sample
 from impromptu.engines import Decoding, Refused, Settings
 from impromptu.engines._image_budget import open_image
 
-TEMPLATE = "qwen2_vl"
-SYSTEM = "You are a helpful assistant."
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """One of LLaMA-Factory's templates.
+
+    Attributes:
+        system: The system message; empty for none.
+        family: The checkpoints it is of, as people call them.
+        kind: As their ``model_type`` calls them.
+    """
+
+    system: str
+    family: str
+    kind: str
+
+
+CHATS = {
+    "qwen2_vl": Chat("You are a helpful assistant.", "Qwen2.5-VL", "qwen2_5_vl"),
+    "qwen3_vl_nothink": Chat("", "Qwen3-VL", "qwen3_vl"),
+}
+OWN = "own"
+"""In place of a template's name: the model's own, without a system message of ours."""
 ENDS = ("<|im_end|>", "<|endoftext|>")
 SETTINGS = frozenset(
     ("model", "media_dir", "template", "cutoff_len", "image_max_pixels", "image_min_pixels")
@@ -22,26 +43,23 @@ SETTINGS = frozenset(
 _IMAGE_TOKENS = "<|vision_start|><|image_pad|><|vision_end|>"
 
 
-def chat_text(prompt: str) -> str:
-    """Wrap a prompt as LLaMA-Factory's ``qwen2_vl`` template does, up to where the answer begins.
+def chat_text(prompt: str, template: str) -> str:
+    """Wrap a prompt as LLaMA-Factory's template does, up to where the answer begins.
 
     Each image stands as one ``<|image_pad|>``, which the processor multiplies by its size.
     """
-    content = prompt.replace(IMAGE, _IMAGE_TOKENS)
-    return (
-        f"<|im_start|>system\n{SYSTEM}<|im_end|>\n"
-        f"<|im_start|>user\n{content}<|im_end|>\n"
-        "<|im_start|>assistant\n"
-    )
+    system, content = CHATS[template].system, prompt.replace(IMAGE, _IMAGE_TOKENS)
+    told = f"<|im_start|>system\n{system}<|im_end|>\n" if system else ""
+    return f"{told}<|im_start|>user\n{content}<|im_end|>\n<|im_start|>assistant\n"
 
 
 def refuse_template(template: str, *others: str) -> None:
     """Raise a ``ValueError`` that names the templates an engine has, if this is none of them."""
-    if template not in (TEMPLATE, *others):
+    if template not in (*CHATS, *others):
+        known = ", ".join(f"{name!r} ({one.family})" for name, one in CHATS.items())
         more = "".join(f", or {other!r}, the model's own" for other in others)
         raise ValueError(
-            f"template {template!r}: this engine knows only {TEMPLATE!r}, "
-            f"LLaMA-Factory's template of Qwen2-VL and Qwen2.5-VL{more}"
+            f"template {template!r}: this engine knows, of LLaMA-Factory's templates, {known}{more}"
         )
 
 
@@ -56,13 +74,38 @@ def check_checkpoint(model: str) -> None:
         raise FileNotFoundError(f"{model}: expected a checkpoint folder, with a config.json")
 
 
-def check_kind(model: str) -> None:
-    """Refuse a checkpoint that this chat is not of."""
+def check_kind(model: str, template: str) -> None:
+    """Refuse a checkpoint that a template is not of."""
     from transformers import PretrainedConfig
 
-    kind = PretrainedConfig.get_config_dict(model)[0].get("model_type")
-    if kind != "qwen2_5_vl":
-        raise ValueError(f"{model}: expected a Qwen2.5-VL (qwen2_5_vl), got a {kind}")
+    kind, chat = PretrainedConfig.get_config_dict(model)[0].get("model_type"), CHATS[template]
+    if kind != chat.kind:
+        fits = [name for name, one in CHATS.items() if one.kind == kind]
+        hint = f", whose template is {fits[0]}" if fits else ""
+        raise ValueError(
+            f"{model}: expected a {chat.family} ({chat.kind}), which template {template!r} is of, "
+            f"got a {kind}{hint}"
+        )
+
+
+@contextmanager
+def starting(engine: str) -> Iterator[None]:
+    """Turn whatever a library raises when it cannot open a model into one line.
+
+    Raises:
+        OSError: For all that is not an error with a line of its own already.
+    """
+    try:
+        yield
+    except (OSError, ValueError, ModuleNotFoundError):
+        raise
+    except Exception as error:  # of libraries, which raise what they like
+        raise OSError(f"{engine} did not start: {one_line(error)}") from error
+
+
+def one_line(error: Exception) -> str:
+    """Say an error of a library in one line, with its name, for some have no words."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:400].removesuffix(": ")
 
 
 def open_images(sample: Sample, settings: Settings) -> list[Image.Image]:
@@ -88,7 +131,7 @@ def prompt_length(processor: Any, token_ids: Sequence[int], images: Sequence[Ima
     """Return the tokens of a prompt whose images stand as one token each yet.
 
     Args:
-        processor: Qwen2.5-VL's.
+        processor: Qwen2.5-VL's or Qwen3-VL's.
         token_ids: Of the text.
         images: At the size of the training.
     """

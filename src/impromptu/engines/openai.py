@@ -25,6 +25,7 @@ _NO_KEY = "none"
 
 
 def _open(settings: Settings) -> Answerer:
+    _qwen_chat.refuse_template(settings.template, _qwen_chat.OWN)
     asker = Asker(connect(settings, RETRIES), settings, RETRIES)
     return in_flight(refusing(asker.ask), settings.concurrency, asker.client.close)
 
@@ -152,10 +153,10 @@ def chat(settings: Settings, key: str, content: list[dict[str, Any]]) -> dict[st
         content: What the user says, as ``content_parts`` returns it.
     """
     decoding = settings.decoding
-    messages = [
-        {"role": "system", "content": _qwen_chat.SYSTEM},
-        {"role": "user", "content": content},
-    ]
+    known = _qwen_chat.CHATS.get(settings.template)
+    messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
+    if known and known.system:
+        messages.insert(0, {"role": "system", "content": known.system})
     # What is no part of OpenAI's own interface is only sent where it is asked for.
     own = {"top_k": decoding.top_k, "repetition_penalty": decoding.repetition_penalty}
     plain = Decoding()
@@ -227,6 +228,7 @@ ENGINE = Engine(
     | {
         "model",
         "media_dir",
+        "template",
         "image_max_pixels",
         "image_min_pixels",
         "concurrency",

@@ -1,4 +1,4 @@
-"""Qwen2.5-VL by sglang, as many samples under way at once as fit, asked exactly as trained."""
+"""Qwen-VL by sglang, as many samples under way at once as fit, asked exactly as trained."""
 
 import asyncio
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from impromptu.engines import Answerer, Completion, Engine, Refused, Settings, _
 from impromptu.engines._in_flight import in_flight, refusing
 
 
+@_qwen_chat.starting("sglang")
 def _open(settings: Settings) -> Answerer:
     _qwen_chat.refuse_template(settings.template)
     _qwen_chat.check_checkpoint(settings.model)
@@ -23,7 +24,7 @@ def _open(settings: Settings) -> Answerer:
             "pip install 'impromptu-vla[sglang]'"
         )
         raise
-    _qwen_chat.check_kind(settings.model)
+    _qwen_chat.check_kind(settings.model, settings.template)
     processor = transformers.AutoProcessor.from_pretrained(settings.model)
     asker = Asker(sglang.Engine(**engine_arguments(settings)), processor, settings)
     return in_flight(refusing(asker.ask), settings.concurrency, asker.close)
@@ -60,8 +61,8 @@ class Asker:
             Refused: It cannot be asked.
             OSError: The engine is dead.
         """
-        images = await asyncio.to_thread(self._images, sample)
-        text, sampling = _qwen_chat.chat_text(sample.prompt), self._sampling(sample)
+        text, images = await asyncio.to_thread(self._prompt, sample)
+        sampling = self._sampling(sample)
         try:
             told = await self.engine.async_generate(
                 prompt=text, image_data=images or None, sampling_params=sampling
@@ -77,12 +78,14 @@ class Asker:
         """End the engine and its processes."""
         self.engine.shutdown()
 
-    def _images(self, sample: Sample) -> list[Any]:
+    def _prompt(self, sample: Sample) -> tuple[str, list[Any]]:
+        """Return the text of the training, an image being one token yet, and the images."""
         images = _qwen_chat.open_images(sample, self.settings)
-        token_ids = self.processor.tokenizer(_qwen_chat.chat_text(sample.prompt))["input_ids"]
+        text = _qwen_chat.chat_text(sample.prompt, self.settings.template)
+        token_ids = self.processor.tokenizer(text)["input_ids"]
         length = _qwen_chat.prompt_length(self.processor, token_ids, images)
         _qwen_chat.refuse_long(length, self.settings)
-        return images
+        return text, images
 
     def _sampling(self, sample: Sample) -> dict[str, Any]:
         decoding = self.settings.decoding

@@ -1,4 +1,4 @@
-"""Qwen2.5-VL by Hugging Face transformers, asked exactly as LLaMA-Factory trained it."""
+"""Qwen-VL by Hugging Face transformers, asked exactly as LLaMA-Factory trained it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +25,7 @@ def _open(settings: Settings) -> Answerer:
     return in_batches(load(settings), settings.batch_size)
 
 
+@_qwen_chat.starting("transformers")
 def load(settings: Settings) -> "Qwen":
     """Load the model."""
     _qwen_chat.refuse_template(settings.template)
@@ -36,7 +37,7 @@ def load(settings: Settings) -> "Qwen":
     except ModuleNotFoundError as error:
         error.add_note("this engine needs more: pip install 'impromptu-vla[transformers]'")
         raise
-    _qwen_chat.check_kind(settings.model)
+    _qwen_chat.check_kind(settings.model, settings.template)
     on_gpu = torch.cuda.is_available()
     model = transformers.AutoModelForImageTextToText.from_pretrained(
         settings.model, dtype=torch.bfloat16 if on_gpu else torch.float32
@@ -99,8 +100,8 @@ class Qwen:
             Refused: An image cannot be read, or the prompt is too long.
         """
         images = _qwen_chat.open_images(sample, self.settings)
-        text = [_qwen_chat.chat_text(sample.prompt)]
-        inputs = self.processor(text=text, images=images or None, return_tensors="pt")
+        text = _qwen_chat.chat_text(sample.prompt, self.settings.template)
+        inputs = self.processor(text=[text], images=images or None, return_tensors="pt")
         _qwen_chat.refuse_long(inputs["input_ids"].shape[1], self.settings)
         return dict(inputs)
 
@@ -118,6 +119,8 @@ class Qwen:
                 f"out of GPU memory with {len(encoded)} samples at once, the first being {key}; "
                 "choose a smaller --batch_size and start again: finished answers are kept"
             ) from error
+        except RuntimeError as error:
+            raise OSError(f"torch failed at {key}: {_qwen_chat.one_line(error)}") from error
         rows = output[:, inputs["input_ids"].shape[1] :].tolist()
         drawn, n = [self._completion(row) for row in rows], self.settings.decoding.n
         groups = [drawn[at : at + n] for at in range(0, len(drawn), n)]
@@ -127,16 +130,16 @@ class Qwen:
         """Join inputs: texts padded on the left, where no answer will follow, images in a row."""
         import torch
 
-        rows = [one["input_ids"][0] for one in encoded]
-        longest = max(map(len, rows))
-        shape = len(rows), longest
-        inputs = {
-            "input_ids": torch.full(shape, self.processor.tokenizer.pad_token_id),
-            "attention_mask": torch.zeros(shape, dtype=torch.long),
-        }
-        for at, row in enumerate(rows):
-            inputs["input_ids"][at, longest - len(row) :] = row
-            inputs["attention_mask"][at, longest - len(row) :] = 1
+        longest = max(one["input_ids"].shape[1] for one in encoded)
+        # transformers 5 tells by the last of these where images are, and without it places wrongly.
+        fillers = {"input_ids": self.processor.tokenizer.pad_token_id}
+        fillers |= {"attention_mask": 0, "mm_token_type_ids": 0}
+        inputs = dict[str, torch.Tensor]()
+        for key, filler in fillers.items():
+            if rows := [one[key][0] for one in encoded if key in one]:
+                inputs[key] = torch.full((len(rows), longest), filler)
+                for at, row in enumerate(rows):
+                    inputs[key][at, longest - len(row) :] = row
         for key in ("pixel_values", "image_grid_thw"):
             if parts := [one[key] for one in encoded if key in one]:
                 inputs[key] = torch.cat(parts)

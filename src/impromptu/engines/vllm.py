@@ -1,4 +1,4 @@
-"""Models by vLLM, as many samples under way at once as fit; Qwen2.5-VL exactly as trained.
+"""Models by vLLM, as many samples under way at once as fit; Qwen-VL exactly as trained.
 
 With ``template`` ``own``, for other families such as InternVL and MiniCPM, the conversation goes
 through the checkpoint's own chat template and image processor instead.
@@ -16,11 +16,10 @@ from impromptu.engines import Answerer, Completion, Engine, Refused, Settings, _
 from impromptu.engines._in_flight import in_flight, refusing
 from impromptu.files import read_json
 
-OWN = "own"
 
-
+@_qwen_chat.starting("vLLM")
 def _open(settings: Settings) -> Answerer:
-    _qwen_chat.refuse_template(settings.template, OWN)
+    _qwen_chat.refuse_template(settings.template, _qwen_chat.OWN)
     _qwen_chat.check_checkpoint(settings.model)
     torch_cpu.hook()
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")  # our own lines are lost in its others
@@ -34,14 +33,11 @@ def _open(settings: Settings) -> Answerer:
         )
         raise
     processor = None
-    if settings.template != OWN:
-        _qwen_chat.check_kind(settings.model)
+    if settings.template != _qwen_chat.OWN:
+        _qwen_chat.check_kind(settings.model, settings.template)
         processor = transformers.AutoProcessor.from_pretrained(settings.model)
     arguments = vllm.AsyncEngineArgs(**engine_arguments(settings))
-    try:
-        engine = vllm.AsyncLLMEngine.from_engine_args(arguments)
-    except RuntimeError as error:
-        raise OSError(f"vLLM did not start with {settings.model}: {error}") from error
+    engine = vllm.AsyncLLMEngine.from_engine_args(arguments)
     asker = Asker(engine, processor, settings)
     return in_flight(refusing(asker.ask), settings.concurrency, asker.close)
 
@@ -72,7 +68,7 @@ class Asker:
     """Asks a running engine about one sample.
 
     Attributes:
-        processor: Qwen2.5-VL's; None where the template is the model's own.
+        processor: The checkpoint's; None where the template is the model's own.
     """
 
     engine: Any
@@ -118,7 +114,8 @@ class Asker:
     def _trained_prompt(self, sample: Sample) -> dict[str, Any]:
         """Return the token ids of the training, an image being one yet, and the images."""
         images = _qwen_chat.open_images(sample, self.settings)
-        token_ids = self.processor.tokenizer(_qwen_chat.chat_text(sample.prompt))["input_ids"]
+        text = _qwen_chat.chat_text(sample.prompt, self.settings.template)
+        token_ids = self.processor.tokenizer(text)["input_ids"]
         length = _qwen_chat.prompt_length(self.processor, token_ids, images)
         _qwen_chat.refuse_long(length, self.settings)
         prompt: dict[str, Any] = {"prompt_token_ids": token_ids}
