@@ -67,6 +67,9 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, lines: list[str], t
     (tmp_path / "p.jsonl").write_text("\n".join(lines))
     with pytest.raises(ValueError, match=told):
         read_texts(tmp_path / "p.jsonl")
+    (tmp_path / "p.jsonl").write_bytes(b'{"id": "a"}\n\xff')
+    with pytest.raises(ValueError, match=r"p\.jsonl"):
+        read_texts(tmp_path / "p.jsonl")
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from impromptu.metrics import Metric
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(KeyError, match="Did you mean 'nuscenes'"):
         plugins.load(datasets, "nuscene", Dataset)
+    assert plugins.did_you_mean("3b_ad", ["dataset", "3B_AD", "7B_AD"]) == " Did you mean '3B_AD'?"
+    assert plugins.did_you_mean("xyz", ["dataset"]) == ""
 
 
 def test_a_plugin_must_be_of_its_kind() -> None:

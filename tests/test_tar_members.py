@@ -51,6 +51,9 @@ def test_no_tar(tmp_path: Path) -> None:
     path.write_bytes(b"\x1f\x8b" + b"z" * 2000)
     with pytest.raises(ValueError, match="no tar header at byte 0"):
         list(members(path))
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="an empty file"):
+        list(members(path))
 
 
 def test_a_claim_of_any_size_reads_no_more_than_there_is(tmp_path: Path) -> None:

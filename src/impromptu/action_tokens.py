@@ -136,7 +136,7 @@ def fit(steps_m: Floats, kind: Kind, bins: int, fastest_mps: float = 0.0) -> Cod
     if bins < 4:
         raise ValueError(f"{bins} bins: expected at least 4 along each axis")
     if not len(steps_m):
-        raise ValueError("no step to fit a codebook to")
+        raise ValueError("no step to fit a codebook to: expected samples of q7 or planning")
     if not 0 <= fastest_mps < _FURTHEST_CM / 100:
         raise ValueError(f"{fastest_mps} m/s: expected a speed from 0 on, in m/s")
     choose = _uniform if kind == "uniform" else _quantile

@@ -23,6 +23,14 @@ _STAGING = ".partial"
 
 _CHUNK = 1 << 20
 
+_NO_CONNECTION = ("ConnectionError", "ConnectError", "ConnectTimeout", "OfflineModeIsEnabled")
+"""Errors of requests, httpx and the hub's client, which depends on one or the other."""
+
+_UNREACHED = (
+    "it cannot be reached: is there a network? A mirror is named by HF_ENDPOINT; run the same "
+    "command again to go on"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -269,8 +277,12 @@ def _hub_errors(release: Release) -> Iterator[None]:
         raise OSError(
             f"{place}: no such repository or revision, or it takes a token: set HF_TOKEN"
         ) from error
+    except errors.LocalEntryNotFoundError as error:  # is an EntryNotFoundError too
+        raise OSError(f"{place}: {_UNREACHED}") from error
     except errors.EntryNotFoundError as error:
         raise OSError(f"{place}: it has no {release.inside or 'such file'}") from error
     except (errors.HfHubHTTPError, OSError, json.JSONDecodeError) as error:
+        if type(error).__name__ in _NO_CONNECTION:
+            raise OSError(f"{place}: {_UNREACHED}") from error
         told = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise OSError(f"{place}: {told}; run the same command again to go on") from error

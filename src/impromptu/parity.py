@@ -81,12 +81,15 @@ def read_texts(path: Path) -> dict[str, str | None]:
         ValueError: It is something else; the message names file and line.
     """
     texts: dict[str, str | None] = {}
-    for number, row in read_json_lines(path):
-        if not isinstance(row, dict) or "id" not in row or "predict" not in row:
-            raise ValueError(f"{path}:{number}: expected 'id' and 'predict', got {row!r:.80}")
-        if row["id"] in texts:
-            raise ValueError(f"{path}:{number}: {row['id']!r} comes twice")
-        texts[row["id"]] = None if row.get("finish_reason") == "error" else str(row["predict"])
+    try:
+        for number, row in read_json_lines(path):
+            if not isinstance(row, dict) or "id" not in row or "predict" not in row:
+                raise ValueError(f"{path}:{number}: expected 'id' and 'predict', got {row!r:.80}")
+            if row["id"] in texts:
+                raise ValueError(f"{path}:{number}: {row['id']!r} comes twice")
+            texts[row["id"]] = None if row.get("finish_reason") == "error" else str(row["predict"])
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected UTF-8 text, byte {error.start} is not") from error
     return texts
 
 

@@ -26,7 +26,7 @@ from impromptu.clip_table import SCHEMA, clip_file
 from impromptu.content_keys import content_key
 from impromptu.conversation import registry_entry
 from impromptu.dividing import LogContent, distribution, divide, tied, ties
-from impromptu.files import atomic_bytes, read_json, write_json
+from impromptu.files import atomic_bytes, read_json, require_writable, write_json
 from impromptu.json_stream import Broken
 from impromptu.manifest import MANIFEST
 from impromptu.progress import track
@@ -84,6 +84,7 @@ def split(
     tables = _tables(folder)
     contents, unknown = _contents(tables, by)
     files = _sample_files(folder)
+    require_writable(out)
     groups = _groups([*contents], _look(folder, files, contents), _same_places(tables, contents))
     split_of: dict[str, str] = {}
     for dataset in sorted({log.partition("/")[0] for log in contents}):

@@ -48,6 +48,8 @@ def members(path: Path, passed_over: Counter[str] | None = None) -> Iterator[Mem
     """
     with path.open("rb") as file:
         end = os.fstat(file.fileno()).st_size
+        if not end:
+            raise ValueError(f"{path}: an empty file; download or write it again")
         at, name, size = 0, "", None
         while (header := _read(file, at, _BLOCK)).strip(b"\0"):
             kind, length = header[156:157], _length(path, at, header)

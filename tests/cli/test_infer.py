@@ -174,3 +174,9 @@ def test_a_sample_that_cannot_be_asked_makes_the_exit_code_1(
     assert "lost: " in told.err
     assert "gone.png: no such image" in told.err
     assert "2 answers (1 error, 1 length)" in told.out
+
+
+def test_a_folder_is_no_file_of_answers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _infer(folder, "--save_name", str(folder)) == 2
+    assert "expected a file to write, this is a folder" in capsys.readouterr().err
+    assert not folder.with_name(f"{folder.name}.settings").exists()

@@ -321,3 +321,18 @@ def test_nothing_readable_is_told_and_no_success(data: Path, tmp_path: Path, con
     assert "no answer could be read" in page
     assert "mute has no figure for l2_stp3 avg, so it beats nothing." in page
     assert "nuscenes_q6_val.json" in page, "it is said that nobody predicted it"
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    data: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    words = ["report", str(run), "--gt", str(data)]
+    assert main([*words, "--out", str(tmp_path)]) == 2
+    assert "expected a file to write" in (told := capsys.readouterr().err)
+    assert "scoring" not in told
+    assert (
+        main([*words, "--out", str(tmp_path / "a.html"), "--tables", str(tmp_path / "file")]) == 2
+    )
+    assert "cannot be written to" in (told := capsys.readouterr().err)
+    assert "scoring" not in told

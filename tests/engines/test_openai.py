@@ -293,7 +293,11 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
 
 @pytest.mark.parametrize(
     ("settings", "told"),
-    [(Settings("m"), "expected --base_url"), (Settings(base_url="http://x/v1"), "no model given")],
+    [
+        (Settings("m"), "expected --base_url"),
+        (Settings("m", base_url="x:1"), "expected the server"),
+        (Settings(base_url="http://x/v1"), "no model given"),
+    ],
 )
 def test_what_is_not_given_is_named(settings: Settings, told: str) -> None:
     with pytest.raises(ValueError, match=told):

@@ -111,6 +111,16 @@ def test_a_missing_file_and_a_list_without_end_are_told(tmp_path: Path) -> None:
         format_split(tmp_path, "val", "keep", 1)
 
 
+@pytest.mark.parametrize("content", [b"\x00\xff garbage", b'{"not": "a list"}'])
+def test_a_file_without_any_record_stays_as_it_is(content: bytes, tmp_path: Path) -> None:
+    path = write(tmp_path, "q6", [])
+    path.write_bytes(content)
+    result = format_split(tmp_path, "train", "keep", 1)
+    assert result.counts["kitti"]["q6"].total() >= 1
+    assert result.counts["kitti"]["q6"]["written"] == 0
+    assert path.read_bytes() == content
+
+
 def test_a_disk_that_is_full_leaves_the_file_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from impromptu import backends, engines, plugins
 from impromptu.backends import Backend
 from impromptu.cli import Command
 from impromptu.engines import Decoding, Engine, Settings
+from impromptu.files import require_file_places
 from impromptu.inference import Outcome, Spread, infer
 from impromptu.registry import registered
 
@@ -158,6 +159,7 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args, args.engine, engine)
     samples = registered(args.dataset_dir, args.dataset.split(","), args.max_samples)
     spread = _spread(args)
+    require_file_places(args.save_name)
     outcome = infer(samples, args.engine, engine, settings, args.save_name, spread, tell)
     return tell_outcome(outcome, args.engine, args.save_name)
 

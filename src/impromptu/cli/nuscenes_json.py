@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
     for log, error in result.failed:
         print(f"skipped {log}: {error}")
     counts = ", ".join(f"{number:,} in {path.name}" for path, number in result.files)
-    print(f"{counts}, now {' and '.join(FILES.values())}; not made: {dict(result.dropped)}")
+    dropped = ", ".join(f"{number:,} {reason}" for reason, number in result.dropped.most_common())
+    print(f"{counts}, now {' and '.join(FILES.values())}; not made: {dropped or 'none'}")
     return 0
 
 

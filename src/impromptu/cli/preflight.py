@@ -7,7 +7,7 @@ from pathlib import Path
 from impromptu.auditing import Section
 from impromptu.audits import Finding
 from impromptu.cli import Command
-from impromptu.files import write_json
+from impromptu.files import require_file_places, write_json
 from impromptu.preflight import Asked, Report, preflight
 
 _CODES = (
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("yaml", type=Path, metavar="TRAIN.yaml", help="a training for llamafactory-cli train")
     text = "replaces a value of the YAML, as after llamafactory-cli train TRAIN.yaml"
-    add("overrides", nargs="*", metavar="key=value", help=text)
+    add("overrides", nargs="*", default=[], metavar="key=value", help=text)
     add("--json", type=Path, metavar="FILE", help="write everything as JSON")
     cores = os.cpu_count() or 1
     add("--workers", type=int, default=cores, metavar="N", help="processes [%(default)s]")
@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"--{name} {getattr(args, name)}: expected at least 1")
     if args.tokens_per_s is not None and not 0 < args.tokens_per_s < float("inf"):
         raise ValueError(f"--tokens_per_s {args.tokens_per_s}: expected a number over 0")
+    require_file_places(args.json)
     asked = Asked(
         args.yaml,
         tuple(args.overrides),

@@ -8,6 +8,7 @@ from impromptu import comparison, report
 from impromptu.answer_files import TASKS
 from impromptu.cli import Command
 from impromptu.comparison import Scoring, Sources
+from impromptu.files import require_file_places, require_writable
 
 _BASELINES = {
     "all": "also those fitted to training samples that are registered beside --gt",
@@ -40,7 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--title", default="Runs side by side", metavar="TEXT", help="[%(default)s]")
     add("--task", choices=TASKS, help="of two files whose names do not tell")
     add("--resamples", type=int, default=1000, metavar="N", help="bootstrap draws [%(default)s]")
-    add("--seed", type=int, default=0, help="of the draws and of the random samples [0]")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the draws and of the random samples [0]",
+    )
     text = "also compare q3 and q5 word by word; needs pip install 'impromptu-vla[text]'"
     add("--text_metrics", action="store_true", help=text)
 
@@ -53,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     for path in (args.data_raw, args.media_dir):
         if path and not path.is_dir():
             raise FileNotFoundError(f"{path}: no such folder")
+    require_file_places(args.out)
+    require_writable(*([args.tables] if args.tables else []))
     scoring = Scoring(args.gt, args.task, args.clips, args.resamples, args.seed, args.text_metrics)
     runs, notes = comparison.score(comparison.given(args.runs), scoring, _say)
     read = any(one.reading.read for each in runs for one in each.evaluations)

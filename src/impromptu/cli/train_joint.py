@@ -10,7 +10,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("yaml", type=Path, metavar="TRAIN.yaml", help="as for llamafactory-cli train")
     told = "in place of the YAML's; joint_loss_weight=W adds W times the mean distance in m [0]"
-    add("overrides", nargs="*", metavar="key=value", help=told)
+    add("overrides", nargs="*", default=[], metavar="key=value", help=told)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -43,6 +43,11 @@ def connect(settings: Settings, retries: int) -> Any:
     """
     if not settings.base_url:
         raise ValueError("no server given; expected --base_url, such as http://localhost:8000/v1")
+    if not settings.base_url.startswith(("http://", "https://")):
+        raise ValueError(
+            f"--base_url {settings.base_url}: expected the server's address, such as "
+            "http://localhost:8000/v1"
+        )
     if not settings.model:
         raise ValueError("no model given; expected --model_name_or_path with the server's name")
     try:

@@ -73,8 +73,8 @@ def _fetched(model: str) -> Path:
     except Exception as error:  # of the hub's client, of many kinds
         raise OSError(
             f"{model}: it is no folder here, and the hub does not give it "
-            f"({type(error).__name__}); download it first, or name its folder: "
-            "model_name_or_path=FOLDER"
+            f"({type(error).__name__}); download it first (impromptu fetch has base models), or "
+            "name its folder: model_name_or_path=FOLDER"
         ) from error
 
 

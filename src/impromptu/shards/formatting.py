@@ -3,6 +3,7 @@
 An answer to q2, q6 or q7 without its tags gets them. A record that is no sample, or whose prompt
 has more or fewer image marks than images, is dropped: LLaMA-Factory would stop at it. An answer
 that its own question cannot be answered with is counted, and kept unless told otherwise.
+A file without any record stays as it is.
 """
 
 import json
@@ -104,6 +105,8 @@ def _work(unit: Unit) -> tuple[Counter[str], int, Counter[str]]:
     """Format a file; return what became of its records, how many were tagged, and what is wrong."""
     if (counted := _as_it_should_be(unit)) is not None:
         return counted
+    if lost := _all_lost(unit):
+        return lost, 0, Counter()
     counts, wrong, tagged = Counter[str](), Counter[str](), 0
     with atomic_bytes(unit.path) as file:
         writer = RecordWriter(file)
@@ -118,6 +121,16 @@ def _work(unit: Unit) -> tuple[Counter[str], int, Counter[str]]:
             writer.write(made)
         writer.end()
     return counts, tagged, +wrong
+
+
+def _all_lost(unit: Unit) -> Counter[str]:
+    """Count why no record of a file is one; nothing if one is. Such a file stays as it is."""
+    lost = Counter[str]()
+    for line in record_lines(unit.path):
+        if not (reason := _formatted(line, unit.task)[1]):
+            return Counter()
+        lost[reason] += 1
+    return lost
 
 
 def _as_it_should_be(unit: Unit) -> tuple[Counter[str], int, Counter[str]] | None:

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from impromptu.content_keys import content_key
-from impromptu.files import alone, atomic_bytes, atomic_writer, read_json, write_json
+from impromptu.files import (
+    alone,
+    atomic_bytes,
+    atomic_writer,
+    read_json,
+    require_writable,
+    write_json,
+)
 from impromptu.manifest import MANIFEST
 from impromptu.progress import track
 from impromptu.shards import TASKS
@@ -80,7 +87,7 @@ def pack(folder: Path, out: Path, shard_bytes: int, workers: int) -> Result:
     if out.is_dir() and any(out.iterdir()) and not (out / _DONE).is_dir():
         raise ValueError(f"{out}: it holds what this did not write; choose another --out")
     counts: dict[str, dict[str, Counts]] = {}
-    (out / _DONE).mkdir(parents=True, exist_ok=True)
+    require_writable(out / _DONE)
     with alone(out / _DONE / "work"):
         plans = list[str]()
         todo = _todo(_plans(folder, out, every, shard_bytes, counts), plans)
