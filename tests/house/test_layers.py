@@ -73,6 +73,7 @@ LAYERS = (
     ("contestants", "explorer", "preflight", "rerun_export", "quantization"),
     ("comparison",),
     ("pipeline",),
+    ("closed_loop",),
     ("cli", "__main__"),
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
