@@ -22,7 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--server", metavar="URL", help="a model server, such as http://127.0.0.1:8000"
     )
     who.add_argument("--driver", choices=tuple(DRIVERS), help="a planner without a model")
-    add("--scenarios", nargs="+", default=["all"], metavar="NAME", help="or categories, or all")
+    add(
+        "--scenarios",
+        nargs="+",
+        default=["all"],
+        metavar="NAME",
+        help="or a category [all]",
+    )
     add("--runs", type=int, default=5, metavar="N", help="of each scenario; a run is its own seed")
     add("--render", action="store_true", help="draw what the server's cameras see, else blank")
     add("--size", choices=tuple(SIZES_PX), default="1600x900", help="of the drawn pictures")
@@ -58,14 +64,8 @@ def _by_driver(args: argparse.Namespace, jobs: list[Job]) -> Iterator[Ended]:
 def _by_server(args: argparse.Namespace, jobs: list[Job]) -> Iterator[Ended]:
     address = client.Address(args.server, args.timeout_s)
     views = client.views(address) if args.render else []
-    cameras = Cameras(SIZES_PX[args.size])
-    return campaign.in_parallel(
-        jobs,
-        args.out,
-        args.server,
-        lambda: client.Served(address, cameras, views),
-        args.workers,
-    )
+    served = client.Served(address, Cameras(SIZES_PX[args.size]), views)
+    return campaign.in_parallel(jobs, args.out, args.server, served, args.workers)
 
 
 def _tell(args: argparse.Namespace, ended: list[Ended], asked: int, took_s: float) -> int:

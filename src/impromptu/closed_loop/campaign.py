@@ -1,11 +1,10 @@
 """Drive many runs and write each as it ends; what is there already is not driven again."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from impromptu.closed_loop import runs
@@ -67,26 +66,15 @@ def in_process(jobs: Sequence[Job], out: Path, name: str, driver: Driver) -> Ite
 
 
 def in_parallel(
-    jobs: Sequence[Job], out: Path, name: str, made: Callable[[], Driver], workers: int
+    jobs: Sequence[Job], out: Path, name: str, driver: Driver, workers: int
 ) -> Iterator[Ended]:
-    """Drive runs one by one, some at a time, each with a driver that nobody else uses meanwhile.
+    """Drive runs one by one, some at a time, in threads.
 
     A run that breaks off is noted as failed, and the others go on.
     """
-    free = SimpleQueue[Driver]()
-    for _ in range(workers):
-        free.put(made())
-
-    def one(job: Job) -> Ended:
-        driver = free.get()
-        try:
-            return _one(staged(drawn(*job)), out, name, driver)
-        finally:
-            free.put(driver)
-
     with ThreadPoolExecutor(workers) as pool:
         try:
-            yield from pool.map(one, jobs)
+            yield from pool.map(lambda job: _one(staged(drawn(*job)), out, name, driver), jobs)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

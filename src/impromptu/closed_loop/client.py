@@ -7,6 +7,7 @@ import base64
 import http.client
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,25 +45,20 @@ class Address:
         self.host, self.port = parts.hostname, parts.port or 80
         self.path = parts.path.rstrip("/")
 
-    def connect(self) -> http.client.HTTPConnection:
-        """Return a connection, not yet made."""
-        return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout_s)
-
-    def call(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes = b""
-    ) -> tuple[int, bytes]:
-        """Return status and body of the reply.
+    def call(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Return status and body of the reply, each over a connection of its own.
 
         Raises:
             OSError: The server cannot be reached, takes too long or hangs up.
         """
+        made = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout_s)
+        headers = {"Content-Type": "application/json", "Connection": "close"}
         try:
-            headers = {"Content-Type": "application/json"}
-            connection.request(method, self.path + path, body or None, headers)
-            reply = connection.getresponse()
-            return reply.status, reply.read()
+            with closing(made) as connection:
+                connection.request(method, self.path + path, body or None, headers)
+                reply = connection.getresponse()
+                return reply.status, reply.read()
         except (OSError, http.client.HTTPException) as error:
-            connection.close()
             why = str(error) or type(error).__name__
             raise OSError(f"{self.url}{path}: no reply ({why}); is the server running?") from error
 
@@ -73,7 +69,7 @@ def views(address: Address) -> list[str]:
     Raises:
         OSError: It cannot be reached.
     """
-    _, body = address.call(address.connect(), "GET", "/alive")
+    _, body = address.call("GET", "/alive")
     try:
         told = json.loads(body)["cameras"]
     except (ValueError, KeyError, TypeError):
@@ -82,7 +78,7 @@ def views(address: Address) -> list[str]:
 
 
 class Served:
-    """Asks a server, one run at a time.
+    """Asks a server for one run's plan after the other; several threads may use it at once.
 
     Attributes:
         rendered: Cameras whose pictures are drawn; the others send a blank one.
@@ -91,7 +87,6 @@ class Served:
     def __init__(self, address: Address, cameras: Cameras, rendered: Sequence[str]) -> None:
         self.address, self.cameras, self.rendered = address, cameras, rendered
         self._calibration = json.dumps(cameras.calibration()).encode()
-        self._connection = address.connect()
 
     def __call__(self, asked: Asked) -> Plans:
         """Ask for a plan, and first of all for a new session.
@@ -109,7 +104,7 @@ class Served:
         return Plans(plan[None], [status])
 
     def _post(self, path: str, body: bytes) -> bytes:
-        status, reply = self.address.call(self._connection, "POST", path, body)
+        status, reply = self.address.call("POST", path, body)
         if status != 200:
             text = reply.decode("utf-8", "replace")
             raise ValueError(f"{self.address.url}{path}: HTTP {status}: {text:.300}")

@@ -24,6 +24,7 @@ from impromptu.geometry import yaws_rad
 VRef = Literal["fixed", "upstream"]
 READABLE = ("read", "rule")
 """What the model server tells of a plan that is the driver's own."""
+UNSEEN = "metrics.json tells of a collision, the poses do not; --v_ref upstream takes its score"
 _IMPACT_FRAMES = round(2 * IMPACT_S)
 _PRIMING = {"side-0921": 3}
 _PRIMING_ELSEWHERE = 2
@@ -94,9 +95,11 @@ def read(runs: Path, v_ref: VRef) -> tuple[list[Outcome], list[Failed]]:
             failed.append(Failed(scenario, run, _why(folder)))
             continue
         try:
-            outcomes.append(_outcome(folder, scenario, run, v_ref))
+            found = _outcome(folder, scenario, run, v_ref)
         except (KeyError, TypeError, IndexError) as error:
             raise ValueError(f"{folder}: not as the engine writes it: {error!r}") from error
+        outcomes += [found] if isinstance(found, Outcome) else []
+        failed += [found] if isinstance(found, Failed) else []
     if not outcomes and not failed:
         raise FileNotFoundError(
             f"{runs}: no run in it; expected folders such as {CATEGORIES[0]}-0103/run_0"
@@ -117,9 +120,9 @@ def _folders(runs: Path) -> Iterator[tuple[str, int, Path]]:
             continue
         if (scenario / "metrics.json").is_file():
             yield scenario.name, 0, scenario
-        for folder in scenario.glob("run_*"):
-            if folder.name[4:].isdigit():
-                yield scenario.name, int(folder.name[4:]), folder
+        numbers = [path.name[4:] for path in scenario.glob("run_*")]
+        for number in sorted((name for name in numbers if name.isdigit()), key=int):
+            yield scenario.name, int(number), scenario / f"run_{number}"
 
 
 def _why(folder: Path) -> str:
@@ -127,7 +130,7 @@ def _why(folder: Path) -> str:
     return str(read_json(failure)["error"]) if failure.is_file() else "no metrics.json"
 
 
-def _outcome(folder: Path, scenario: str, run: int, v_ref: VRef) -> Outcome:
+def _outcome(folder: Path, scenario: str, run: int, v_ref: VRef) -> Outcome | Failed:
     metrics = read_json(folder / "metrics.json")
     collided = bool(metrics["any_collide@0.0s"])
     trace = _trace(folder)
@@ -138,10 +141,13 @@ def _outcome(folder: Path, scenario: str, run: int, v_ref: VRef) -> Outcome:
         return Outcome(scenario, run, float(metrics["ncap_score"]), collided, 0, None, "metrics")
     value, source = scores.NO_COLLISION, "trace" if trace else "poses"
     if collided:
+        # One that crashed while it followed the log has no pose in the engine's file.
+        if not trace and not (folder / "ego_poses.json").is_file():
+            return Failed(scenario, run, UNSEEN)
         loaded = _load(folder, scenario, trace)
         impact = _impact_mps(loaded)
         if impact is None:
-            raise ValueError(f"{folder}: metrics.json tells of a collision, the poses of none")
+            return Failed(scenario, run, UNSEEN)
         value = scores.score(impact, _reference_mps(loaded, v_ref, folder))
     return Outcome(scenario, run, value, collided, len(told), unreadable, source)
 

@@ -57,14 +57,16 @@ def matrix(pose: Floats) -> Floats:
 def write(folder: Path, drive: Drive, driver: str) -> None:
     """Write a finished run; it appears under its name when complete."""
     stage, stamps = drive.stage, start_us(drive.stage) + _STEP_US * np.arange(len(drive.pose))
-    # The engine's own files begin with the first step after which the model drove.
-    driven = range(stage.draw.scenario.priming_steps + 1, len(drive.plans_m))
-    told = {int(stamps[k]): k for k in driven}
+    # The engine's own files begin with the first step to which the model drove, and end with
+    # the step at which it was last asked, or the collision was.
+    first = stage.draw.scenario.priming_steps + 1
+    told = {int(stamps[k]): k for k in range(first, len(drive.plans_m) + (drive.hit is not None))}
+    plans = dict(zip(told, drive.plans_m[first:].tolist(), strict=False))
     poses = matrix(drive.pose)
     with _appearing(folder) as new:
         _write(new / "metrics.json", _metrics(drive))
         _write(new / "ego_poses.json", {at: poses[k].tolist() for at, k in told.items()})
-        _write(new / "trajectories.json", {at: drive.plans_m[k].tolist() for at, k in told.items()})
+        _write(new / "trajectories.json", plans)
         _write(new / "actors.json", [_actor(stage)])
         _write(new / "reference_trajectory.json", _reference(stage))
         _write(new / "run.json", _about(stage, driver))
