@@ -116,6 +116,8 @@ def test_the_command_is_where_the_route_goes(bend: float, expected: int) -> None
     x_m = np.arange(0.0, 40.0, 4.0)
     route = np.stack([x_m, bend * x_m**2 / 2], axis=-1)
     assert command(np.zeros(3), 5.0, route) == expected
+    # A car that stands is asked about as if it did 2 m/s.
+    assert command(np.zeros(3), 0.0, route * [1, 8]) == expected
     # A log that stands leads nowhere.
     assert command(np.zeros(3), 0.0, np.zeros((3, 2))) == client.STRAIGHT
 
@@ -136,6 +138,7 @@ def test_only_what_the_server_looks_at_is_drawn() -> None:
     ("reply", "message"),
     [
         ((502, {"detail": "the model is down"}), "infer: HTTP 502: .*the model is down"),
+        ((404, STILL), "HTTP 404"),
         ((200, b"<html>"), "expected a reply with trajectory and aux_outputs"),
         ((200, {"trajectory": STILL["trajectory"]}), "expected a reply with trajectory and aux"),
         ((200, STILL | {"trajectory": [[0, 0]] * 5}), "expected 6 finite points"),

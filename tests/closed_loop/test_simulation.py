@@ -93,7 +93,8 @@ def test_a_run_depends_on_its_number_alone(driven: dict[str, list[Drive]]) -> No
     alone = drive([staged(drawn(scenario, 2))], DRIVERS["stop"])[0]
     together = driven["stop"][JOBS.index((scenario, 2))]
     np.testing.assert_allclose(alone.pose, together.pose)
-    assert (alone.hit, alone.impact_mps) == (together.hit, pytest.approx(together.impact_mps))
+    assert alone.hit == together.hit
+    assert alone.impact_mps == pytest.approx(together.impact_mps)
     actors = [staged(drawn(scenario, run)).actor for run in range(2)]
     assert np.abs(actors[0] - actors[1]).max() > 0.01
 
@@ -197,6 +198,38 @@ def test_v_ref_is_the_log_at_four_seconds_or_as_upstream_takes_it(tmp_path: Path
     assert (traced.asked, traced.unreadable) == (9, 1)
 
 
+def test_without_speeds_a_steady_braking_is_told_exactly(tmp_path: Path) -> None:
+    """From 12 m/s at 1.5 s by 2 m/s2; its front is 2.509 m ahead, the car's rear at 18 m."""
+    t_s = 0.5 * np.arange(3, 12)
+    since = t_s - 1.5
+    x_m = 3.0 + 12 * since - since**2
+    poses = {
+        int(1e6 * t): runs.matrix(np.array([x, 0, 0])).tolist()
+        for t, x in zip(t_s, x_m, strict=True)
+    }
+    more = {"ego_poses.json": poses}
+    one_run(tmp_path / "stationary-0099" / "run_0", [20.0] * 12, **more)
+    (found,) = outcomes.read(tmp_path, "fixed")[0]
+    # 15.491 m are reached after 1.18 s: the look at 1.2 s, when it does 9.6 m/s
+    assert found.score == pytest.approx(4 * (1 - 9.6 / 20), abs=1e-6)
+
+
+def test_the_target_counts_before_others(tmp_path: Path) -> None:
+    """The engine does not tell what an actor is: somebody on foot may have been nearer."""
+    other = {
+        "timestamps": [0, 9_000_000],
+        "poses": [runs.matrix(np.array([x, 0, 0])).tolist() for x in (60.0, -30.0)],
+        "dims": [0.6, 0.6, 1.8],
+        "uuid": "b",
+        "is_target_actor": False,
+    }
+    folder = one_run(tmp_path / "stationary-0099" / "run_0", [8.0] * 12)
+    actors = json.loads((folder / "actors.json").read_text())
+    (folder / "actors.json").write_text(json.dumps([other, *actors]))
+    (found,) = outcomes.read(tmp_path, "fixed")[0]
+    assert found.score == pytest.approx(4 * (1 - 6 / 8))
+
+
 def test_upstream_has_no_v_ref_in_a_short_log(tmp_path: Path) -> None:
     run = one_run(tmp_path / "stationary-0099" / "run_0", [8.0] * 9)
     line = {"timestamp_us": 0, "x_m": 16.0, "y_m": 0, "yaw_rad": 0, "speed_mps": 6.0}
@@ -273,7 +306,11 @@ def test_a_run_that_breaks_off_is_failed_not_scored(tmp_path: Path) -> None:
     found, failed = outcomes.read(tmp_path, "fixed")
     assert [one.run for one in found] == [0, 2]
     assert [(one.run, one.why) for one in failed] == [(1, "HTTP 502: the model talks nonsense")]
-    assert campaign.waiting(tmp_path, [KNOWN["stationary-0099"]], 3) == jobs[1:2]
+    again = campaign.waiting(tmp_path, [KNOWN["stationary-0099"]], 3)
+    assert again == jobs[1:2]
+    list(campaign.in_parallel(again, tmp_path, "x", stop, 2))
+    assert [one.run for one in outcomes.read(tmp_path, "fixed")[0]] == [0, 1, 2]
+    assert not list(tmp_path.rglob("failure.json"))
 
 
 def test_one_folder_holds_runs_of_one_driver(tmp_path: Path) -> None:

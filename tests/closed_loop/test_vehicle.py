@@ -24,7 +24,8 @@ def car(speed_mps: float, steering_rad: float = 0.0, turn_radps: float = 0.0) ->
 
 
 def straight(speed_mps: float) -> Floats:
-    return np.stack([speed_mps * T_S, 0 * T_S], axis=-1)[None]
+    plan_m: Floats = np.stack([speed_mps * T_S, 0 * T_S], axis=-1)[None]
+    return plan_m
 
 
 def followed(cars: Vehicles, plan_m: Floats, times: int) -> Vehicles:
@@ -54,6 +55,7 @@ def test_a_circle_is_driven_in_the_end() -> None:
     end = followed(car(speed_mps), arc, 20)
     assert np.tan(end.steering_rad) / 3.089 == pytest.approx([1 / radius_m], rel=0.1)
     assert end.turn_radps == pytest.approx([speed_mps / radius_m], rel=0.1)
+    assert abs(followed(end, arc, 10).pose[0, 2]) <= np.pi, "more than half a turn by now"
 
 
 plans = st.lists(st.tuples(st.floats(-1, 12), st.floats(-4, 4)), min_size=6, max_size=6).map(
@@ -69,8 +71,8 @@ def test_left_and_right_are_mirror_images_and_limits_hold(
     mirror = np.array([1, -1])
     left = followed(car(speed_mps, steering_rad), plan_m, 3)
     right = followed(car(speed_mps, -steering_rad), plan_m * mirror, 3)
-    # A heading of half a turn has two signs; such plans are as good as backwards.
-    if np.abs(np.diff(plan_m[0], axis=0)[:, 0]).min() > 1e-6:
+    # Of a plan that turns back on itself the curvature is anybody's guess, and rounding's.
+    if np.diff(plan_m[0, :, 0], prepend=0.0).min() > 0.5:
         np.testing.assert_allclose(right.pose * [1, -1, -1], left.pose, atol=1e-6)
     assert np.abs(left.steering_rad) <= MAX_STEERING_RAD
     assert np.abs(left.acceleration_mps2) <= MAX_ACCELERATION_MPS2
@@ -157,6 +159,8 @@ def test_the_tracker_is_that_of_its_dense_matrices(substep: int) -> None:
     plans_m = np.cumsum(moves, axis=1)
     plans_m[:10] *= 0.1
     plans_m[:4] *= 0.2
+    angle = np.linspace(0, 5, 7)[1:]  # nearly once around, through where headings jump
+    plans_m[30:] = 8 * np.stack([np.sin(angle), 1 - np.cos(angle)], axis=-1)
     speed, steering = rng.uniform(0, 12, 40), rng.uniform(-0.4, 0.4, 40)
     speed[:15:2] = 0.3
     expected = np.array(

@@ -80,7 +80,7 @@ class Plans:
 class Driver(Protocol):
     """Plans for n runs at once; may raise ``OSError`` or ``ValueError``, which ends them all."""
 
-    def __call__(self, asked: Asked) -> Plans:
+    def __call__(self, asked: Asked, /) -> Plans:
         """Return a plan for each run."""
 
 
