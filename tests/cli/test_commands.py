@@ -26,7 +26,14 @@ DOORS = [
 def _flags(name: str) -> Iterator[tuple[Parser, argparse.Action]]:
     parser = Parser(prog=name)
     plugins.load(cli, name, Command).add_arguments(parser)
-    yield from ((parser, one) for one in parser._actions if one.option_strings)
+    for part in (parser, *_parts(parser)):
+        yield from ((part, one) for one in part._actions if one.option_strings)
+
+
+def _parts(parser: Parser) -> list[Parser]:
+    """The parsers of a command's parts, where it has any."""
+    found = [one.choices for one in parser._actions if one.nargs == argparse.PARSER]
+    return [part for choices in found for part in (choices or {}).values()]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -43,11 +50,11 @@ def test_help_and_a_typing_error(name: str, capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])
     assert ended.value.code == 0
-    # A command may have no flag of its own.
-    flags = [one.option_strings[-1] for _, one in _flags(name) if one.nargs != 0]
-    flag = next(iter(flags), "--help")
+    # A command may have no flag of its own but --help.
+    flags = [(part, one) for part, one in _flags(name) if one.nargs != 0] or [*_flags(name)]
+    parser, flag = flags[0][0], flags[0][1].option_strings[-1]
     with pytest.raises(SystemExit) as ended:
-        main([name, f"{flag}x", "1"])
+        main([*parser.prog.split(), f"{flag}x", "1"])
     assert ended.value.code == plugins.load(cli, name, Command).not_done
     assert f"unrecognized arguments: {flag}x. Did you mean '{flag}'?" in capsys.readouterr().err
 

@@ -84,6 +84,7 @@ LAYERS = (
     ("comparison",),
     ("review",),
     ("pipeline",),
+    ("closed_loop",),
     ("cli", "__main__"),
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}

@@ -41,6 +41,11 @@ class Parser(argparse.ArgumentParser):
 
     def check_flags(self, words: Sequence[str]) -> None:
         """Refuse a flag that there is not, before one that is wanting is asked for."""
+        for action in self._actions:
+            if words and words[0] in (action.choices or ()) and action.nargs == argparse.PARSER:
+                part: Parser = action.choices[words[0]]  # type: ignore[index]
+                part.check_flags(words[1:])
+                return
         known = [*self._option_string_actions]
         for word in words[: words.index("--") if "--" in words else None]:
             flag = word.partition("=")[0]

@@ -15,7 +15,7 @@ from impromptu.miniature.scenery import Discs
 
 NEAR_M, FAR_M = 0.25, 115.0
 _SUPERSAMPLING = 2
-"""Pictures are drawn this many times larger, and reduced, for smooth edges."""
+"""Pictures are drawn so many times larger, unless told otherwise, and reduced: smooth edges."""
 _HAZE_M = 120.0
 _LEAST_PX = 1.2, 5.0
 """A face whose shorter and longer extents are less, in the larger picture, is left out."""
@@ -74,19 +74,21 @@ class Air:
 class Canvas:
     """A picture in the making, which begins as the sky."""
 
-    def __init__(self, lens: Lens, world_SE3_camera: SE3, air: Air) -> None:
-        self._lens, self._haze = lens, air.haze
+    def __init__(
+        self, lens: Lens, world_SE3_camera: SE3, air: Air, supersampling: int = _SUPERSAMPLING
+    ) -> None:
+        self._lens, self._haze, self._scale = lens, air.haze, supersampling
         self._eye_m, self._pose = world_SE3_camera.translation_m, world_SE3_camera.inverse()
         sines = lens.elevation_sines(self._pose.rotation[:, 2])
         level = ((sines + 1) * (len(air.sky) - 1) / 2).astype(np.int64)
-        width, height = (_SUPERSAMPLING * side for side in lens.size_px)
+        width, height = (supersampling * side for side in lens.size_px)
         sky = Image.fromarray(air.sky.astype(np.uint8)[level])
         self._image = sky.resize((width, height), Image.Resampling.NEAREST)
         self._size = np.array([width, height])
 
     def finished(self) -> Image.Image:
         """Return the picture in its final size."""
-        return self._image.reduce(_SUPERSAMPLING)
+        return self._image.reduce(self._scale)
 
     def paint(self, quads: Quads) -> None:
         """Draw patches of ground, in their own order."""
@@ -96,7 +98,7 @@ class Canvas:
         colour = self._hazed(quads.colour[seen], distance_m)
         self._draw(self._outlines(corners, colour, np.arange(len(seen))))
 
-    def place(self, faces: Faces, discs: Discs) -> None:
+    def place(self, faces: Faces, discs: Discs | None = None) -> None:
         """Draw things, far ones first; each thing's faces in their own order, then its discs."""
         seen = self._ahead(faces.middle_m, faces.radius_m)
         distance_m = np.linalg.norm(faces.middle_m - self._eye_m, axis=-1)
@@ -108,7 +110,7 @@ class Canvas:
         corners = self._pose.transform(faces.corners_m[chosen])
         colour = self._hazed(faces.colour[chosen], distance_m[thing])
         strokes = self._outlines(corners, colour, rank[thing])
-        self._draw([*strokes, *self._rounds(discs, rank, distance_m)])
+        self._draw([*strokes, *(self._rounds(discs, rank, distance_m) if discs else [])])
 
     def _draw(self, strokes: Iterable[_Stroke]) -> None:
         """Draw strokes by rank; those of one rank stay in order."""
@@ -133,7 +135,7 @@ class Canvas:
 
     def _pixels(self, points_m: Floats) -> Floats:
         """Project (..., 3) camera points onto the larger picture."""
-        return _SUPERSAMPLING * self._lens.project(points_m)
+        return self._scale * self._lens.project(points_m)
 
     def _outlines(self, corners_m: Floats, colour: Ints, rank: Ints) -> list[_Stroke]:
         """Return strokes of those (n, 4, 3) faces that are in the picture and large enough."""
@@ -169,7 +171,7 @@ class Canvas:
         facing = (discs.facing * (self._eye_m - discs.middle_m)).sum(axis=-1) >= 0
         chosen = (rank[discs.thing] >= 0) & facing & (middle[:, 2] > 1.0)
         middle, thing = middle[chosen], discs.thing[chosen]
-        focal_px = _SUPERSAMPLING * self._lens.intrinsics_px[0, 0]
+        focal_px = self._scale * self._lens.intrinsics_px[0, 0]
         pixel = self._pixels(middle)
         radius = (focal_px * discs.radius_m[chosen] / middle[:, 2])[:, None]
         colour = self._hazed(discs.colour[chosen], distance_m[thing]).tolist()

@@ -54,15 +54,9 @@ class Studio:
         parked = np.array([body.parked for body in self.world.bodies], dtype=bool)
         boxes = self.world.boxes(np.zeros(1))
         still = [self.scenery.faces, *self._bodies(boxes, 0, np.flatnonzero(parked))]
-        object.__setattr__(self, "_still", self._lit(joined(still)))
+        object.__setattr__(self, "_still", lit(joined(still), self.weather))
         object.__setattr__(self, "_movers", np.flatnonzero(~parked))
-        object.__setattr__(self, "_air", _air(self.weather))
-
-    def _lit(self, faces: Faces) -> Faces:
-        """Shade faces by how they are turned to the light."""
-        sun, share = _SUNS[self.weather]
-        light = 1.08 - share + share * np.maximum(faces.normal @ sun, -0.3)
-        return replace(faces, colour=faces.colour * light[:, None])
+        object.__setattr__(self, "_air", air(self.weather))
 
     def _bodies(self, boxes: Boxes, instant: int, chosen: Ints) -> list[Faces]:
         """Return the faces of some bodies at one of the boxes' instants, shape by shape."""
@@ -85,14 +79,21 @@ class Studio:
             canvas = Canvas(lens, poses[i] @ ego_SE3_camera, self._air)
             canvas.paint(road.painted())
             moving = self._bodies(boxes, i, self._movers)
-            faces = joined([self._still, *([self._lit(joined(moving))] if moving else [])])
+            faces = joined([self._still, *([lit(joined(moving), self.weather)] if moving else [])])
             canvas.place(faces, self.scenery.discs(*self.world.lights.colours(float(t_s[i]))))
             return canvas.finished()
 
         return draw
 
 
-def _air(weather: Weather) -> Air:
+def lit(faces: Faces, weather: Weather) -> Faces:
+    """Shade faces by how they are turned to the light."""
+    sun, share = _SUNS[weather]
+    light = 1.08 - share + share * np.maximum(faces.normal @ sun, -0.3)
+    return replace(faces, colour=faces.colour * light[:, None])
+
+
+def air(weather: Weather) -> Air:
     """Blend the colours of the sky, and of the ground towards the horizon."""
     overhead, horizon, ground = (np.array(c, dtype=np.float64) for c in _SKIES[weather])
     sine = np.linspace(-1, 1, 512)[:, None]

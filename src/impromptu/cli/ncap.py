@@ -1,0 +1,22 @@
+"""The closed loop: drive scenarios, and score what came of it."""
+
+import argparse
+
+from impromptu.cli import Command, _ncap_score, _ncap_sim
+
+_PARTS = {"score": _ncap_score.PART, "sim": _ncap_sim.PART}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the parts, each with its flags."""
+    parts = parser.add_subparsers(required=True, metavar="part", dest="part")
+    for name, part in _PARTS.items():
+        part.add_arguments(parts.add_parser(name, help=part.summary, description=part.summary))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do one part."""
+    return _PARTS[args.part].run(args)
+
+
+COMMAND = Command("the closed loop: drive scenarios (sim), score runs (score)", add_arguments, run)
