@@ -6,14 +6,18 @@ from pathlib import Path
 import impromptu
 
 SRC = Path(impromptu.__file__).parent
-HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"} | {
-    "huggingface_hub",
-    "llmcompressor",
-    "msgpack",
-    "openai",
-    "py123d",
-    "rerun",
-}
+HEAVY = (
+    {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"}
+    | {
+        "huggingface_hub",
+        "llmcompressor",
+        "msgpack",
+        "openai",
+        "py123d",
+        "rerun",
+    }
+    | {"fastapi", "starlette", "uvicorn"}
+)
 LAYERS = (
     (
         "arrays",
@@ -73,6 +77,7 @@ LAYERS = (
     ("contestants", "explorer", "preflight", "rerun_export", "quantization"),
     ("comparison",),
     ("pipeline",),
+    ("closed_loop",),
     ("cli", "__main__"),
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import io
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -26,19 +27,31 @@ def _open(settings: Settings) -> Answerer:
         raise ValueError("no server given; expected --base_url, such as http://localhost:8000/v1")
     if not settings.model:
         raise ValueError("no model given; expected --model_name_or_path with the server's name")
+    client = open_client(settings, RETRIES)
+    asker = Asker(client, settings, _image_uris)
+    return in_flight(asker.ask, settings.concurrency, client.close)
+
+
+def open_client(settings: Settings, retries: int) -> Any:
+    """Return openai's asynchronous client of the server that the settings name.
+
+    Raises:
+        ModuleNotFoundError: It is not installed.
+    """
     try:
         import openai
     except ModuleNotFoundError as error:
         error.add_note("this engine needs more: pip install 'impromptu-vla[openai]'")
         raise
-    client = openai.AsyncOpenAI(
+    return openai.AsyncOpenAI(
         base_url=settings.base_url,
         api_key=os.environ.get(settings.api_key_env) or "none",
-        max_retries=RETRIES,
+        max_retries=retries,
         timeout=settings.timeout_s,
     )
-    asker = Asker(client, settings)
-    return in_flight(asker.ask, settings.concurrency, client.close)
+
+
+ImageUris = Callable[[Sample, Settings], Iterable[str]]
 
 
 @dataclass(slots=True)
@@ -46,11 +59,13 @@ class Asker:
     """Asks a server about one sample.
 
     Attributes:
+        image_uris: The images of a sample as data URIs; raises ``Refused``.
         failed: Samples in a row that the server failed at.
     """
 
     client: Any
     settings: Settings
+    image_uris: ImageUris
     failed: int = 0
 
     async def ask(self, sample: Sample) -> Completion:
@@ -63,7 +78,7 @@ class Asker:
         """
         import openai
 
-        request = await asyncio.to_thread(request_body, sample, self.settings)
+        request = await asyncio.to_thread(self._request, sample)
         try:
             answer = await self.client.chat.completions.create(**request)
             completion = _completion(answer)
@@ -83,6 +98,9 @@ class Asker:
         self.failed = 0
         return completion
 
+    def _request(self, sample: Sample) -> dict[str, Any]:
+        return request_body(sample, self.settings, self.image_uris(sample, self.settings))
+
     def _failure(self, why: str) -> Completion:
         """Count what the server failed at after all retries.
 
@@ -101,12 +119,12 @@ class Asker:
         return f"{self.settings.base_url} ({self.settings.model})"
 
 
-def request_body(sample: Sample, settings: Settings) -> dict[str, Any]:
-    """Return what a server is asked about a sample."""
+def request_body(sample: Sample, settings: Settings, image_uris: Iterable[str]) -> dict[str, Any]:
+    """Return what a server is asked about a sample with these images."""
     decoding = settings.decoding
     messages = [
         {"role": "system", "content": _qwen_chat.SYSTEM},
-        {"role": "user", "content": _content(sample, settings)},
+        {"role": "user", "content": _content(sample.prompt, image_uris)},
     ]
     # What is no part of OpenAI's own interface is only sent where it is asked for.
     own = {"top_k": decoding.top_k, "repetition_penalty": decoding.repetition_penalty}
@@ -124,16 +142,21 @@ def request_body(sample: Sample, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _content(sample: Sample, settings: Settings) -> list[dict[str, Any]]:
+def _content(prompt: str, image_uris: Iterable[str]) -> list[dict[str, Any]]:
     """Return texts and images in the prompt's order."""
-    images = iter(_qwen_chat.open_images(sample, settings))
+    images = iter(image_uris)
     parts = list[dict[str, Any]]()
-    for place, text in enumerate(sample.prompt.split(IMAGE)):
+    for place, text in enumerate(prompt.split(IMAGE)):
         if place:
-            parts.append({"type": "image_url", "image_url": {"url": _data_uri(next(images))}})
+            parts.append({"type": "image_url", "image_url": {"url": next(images)}})
         if text:
             parts.append({"type": "text", "text": text})
     return parts
+
+
+def _image_uris(sample: Sample, settings: Settings) -> list[str]:
+    """Open a sample's images; raises ``Refused``."""
+    return [_data_uri(image) for image in _qwen_chat.open_images(sample, settings)]
 
 
 def _data_uri(image: Any) -> str:

@@ -1,0 +1,1 @@
+"""The closed loop: a model drives, and what it does decides what it sees next."""
