@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.closed_loop.requests import step
 
 from impromptu import miniature
 from impromptu.generation import generate
@@ -16,7 +17,6 @@ from impromptu.geometry import rotations
 from impromptu.miniature import nuscenes_rig
 from impromptu.miniature.nuscenes_rig import Scene
 from impromptu.part import Recipe
-from tests.closed_loop.requests import step
 
 SECONDS = 9.0
 

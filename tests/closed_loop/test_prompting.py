@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.closed_loop.replay import generated, replayed, write_miniature
+from tests.closed_loop.requests import encoded
 
 from impromptu.answer_forms import Form
 from impromptu.closed_loop.prompting import Views, asked
@@ -12,8 +14,6 @@ from impromptu.closed_loop.protocol import read_step
 from impromptu.closed_loop.sessions import Sessions
 from impromptu.preset import STRICT
 from impromptu.wording import load_wording
-from tests.closed_loop.replay import generated, replayed, write_miniature
-from tests.closed_loop.requests import encoded
 
 NUMBER = re.compile(r"-?\d+\.\d+")
 

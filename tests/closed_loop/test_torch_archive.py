@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.closed_loop.requests import archive, bomb, noise, program, zipped
 
 from impromptu.closed_loop.torch_archive import read_rgb
-from tests.closed_loop.requests import archive, bomb, noise, program, zipped
 
 PIXELS = noise()
 H, W, _ = PIXELS.shape

@@ -55,7 +55,7 @@ class Asked:
         Raises:
             AnswerError: It is none.
         """
-        path_m = self.question.read(text).xy_m[: plans.COUNT]
+        path_m: Floats = self.question.read(text).xy_m[: plans.COUNT]
         if not plans.is_plan(path_m):
             raise AnswerError(f"beyond {plans.REACH_M:g} m in 3 s: {text[:80]!r}", "too_far")
         if self.frame == "ego":
