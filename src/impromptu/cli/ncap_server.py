@@ -3,6 +3,7 @@
 import argparse
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     web = app(Server(driver, Trace(args.trace)))
     import uvicorn
 
-    with _listening(args.host, args.port) as listener:
+    with _listening(args.host, args.port) as listener, suppress(KeyboardInterrupt):
         address = f"http://{args.host}:{listener.getsockname()[1]}"
         print(f"{address} {args.engine}, trace in {args.trace}; Ctrl+C ends it", flush=True)
         config = uvicorn.Config(web, log_level="warning", limit_concurrency=64)
@@ -114,10 +115,12 @@ def _listening(host: str, port: int) -> socket.socket:
     Raises:
         ValueError: It could not be had; the message says why.
     """
+    if not 0 <= port < 1 << 16:
+        raise ValueError(f"--port {port}: expected 0 to 65535; 0 takes a free one")
     try:
         return socket.create_server((host, port), backlog=64)
-    except (OSError, OverflowError) as error:
-        why = (getattr(error, "strerror", None) or str(error)).lower()
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
         raise ValueError(
             f"--host {host} --port {port}: {why}; --port 0 takes a free one"
         ) from error

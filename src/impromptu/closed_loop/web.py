@@ -61,7 +61,7 @@ def app(server: Server) -> "FastAPI":
     async def refuse(request: Request, error: Exception) -> Any:
         status = getattr(error, "status", 507)
         # What is left of a body is not waited for.
-        headers = {"Connection": "close"} if isinstance(error, RequestError) else {}
+        headers = {"Connection": "close"} if status in (408, 413) else {}
         return JSONResponse({"detail": str(error) or "the client is gone"}, status, headers)
 
     for prefix, extra in (("", {}), ("/s/{name}", {"parameters": [_SESSION]})):
