@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -106,8 +107,8 @@ def processor(views: Views, steps: int) -> None:
 
     for number in range(steps):
         body = bytearray(request(number, image))
-        parse.append(timed(lambda body=body: json.loads(body)))
-        prepare.append(timed(lambda body=body: prepared(body)))
+        parse.append(timed(partial(json.loads, body)))
+        prepare.append(timed(partial(prepared, body)))
     (wall_ms, cpu_ms), beside = 1e3 * np.array(prepare).T, 1e3 * np.array(parse)[:, 1]
     print(row_of(views, "last byte to request made, one thread", wall_ms, cpu_ms, np.nan))
     ratio = np.median(cpu_ms / beside)
@@ -127,7 +128,7 @@ def latency(views: str, base_url: str, steps: int, work: Path) -> None:
         ask(line, "/reset", b"{}")
         for number in range(steps):
             body = request(number, image)
-            alone["parse"].append(timed(lambda body=body: json.loads(body)))
+            alone["parse"].append(timed(partial(json.loads, body)))
             alone["decode"].append(timed(lambda: read_rgb(base64.b64decode(image))))
             before_s = cpu_s(pid)
             line.putrequest("POST", "/infer")

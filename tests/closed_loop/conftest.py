@@ -38,7 +38,8 @@ class Site:
         return [row for _, row in read_json_lines(self.path)]
 
 
-Serve = Callable[[Driver], Any]
+Serve = Callable[..., Any]
+"""(driver[, largest number of sessions]) -> a running ``Site``."""
 
 
 @pytest.fixture

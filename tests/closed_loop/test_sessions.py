@@ -36,13 +36,13 @@ def test_steps_that_come_faster_are_shown_at_half_a_second() -> None:
 
 def test_what_is_kept_does_not_grow() -> None:
     session = Session("a", 1)
-    for k in range(1_000):
+    for k in range(100):
         _observe(session, k / 2, k / 1.0)
     assert len(session.steps) == 9
-    for k in range(1_000):
-        _observe(session, 600 + k / 100, 2_000 + k / 50)
+    for k in range(300):
+        _observe(session, 60 + k / 100, 200 + k / 50)
     assert len(session.steps) == MAX_STEPS
-    assert session.count == 2_000
+    assert session.count == 400
 
 
 def test_a_simulated_turn_tells_the_rear_axles_acceleration() -> None:
