@@ -53,7 +53,7 @@ def test_prompts_of_a_logs_uneven_steps_differ_in_last_digits_alone(
     assert len(trained) > 15
     for clip, prompt in trained.items():
         assert NUMBER.sub("#", served[clip]) == NUMBER.sub("#", prompt)
-        assert _furthest(POSITION, served[clip], prompt) < 0.035
+        assert _furthest(POSITION, served[clip], prompt) < 0.06
         assert _furthest(NUMBER, served[clip], prompt) < 0.2  # an acceleration
 
 
