@@ -7,12 +7,15 @@ import impromptu
 
 SRC = Path(impromptu.__file__).parent
 HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"} | {
+    "fastapi",
     "huggingface_hub",
     "llmcompressor",
     "msgpack",
     "openai",
     "py123d",
     "rerun",
+    "starlette",
+    "uvicorn",
     "webdataset",
 }
 LAYERS = (

@@ -28,7 +28,7 @@ from impromptu.datasets._agents import Surroundings, surroundings
 from impromptu.datasets._boxes import Boxes, distinct
 from impromptu.datasets._drive import Drive, ego_track
 from impromptu.datasets._nuscenes_splits import split_of
-from impromptu.geometry import SE2
+from impromptu.geometry import SE2, SE3
 from impromptu.poses import Poses, PoseTrack, poses
 from impromptu.sampling import windows
 
@@ -166,11 +166,14 @@ def _posed(sweeps: Sequence[Row]) -> set[str]:
 
 
 def _planning_frame(sweeps: Sequence[Row]) -> SE2 | None:
-    """Return the LIDAR_TOP frame (x right, y forward) turned to x forward, y left."""
     lidar = poses(_numbers(sweeps, tables.CALIBRATION))
     if not lidar.valid.any():
         return None
-    ego_SE3_lidar = lidar[int(np.flatnonzero(lidar.valid)[0])].se3()
+    return planning_frame(lidar[int(np.flatnonzero(lidar.valid)[0])].se3())
+
+
+def planning_frame(ego_SE3_lidar: SE3) -> SE2:
+    """Return the LIDAR_TOP frame (x right, y forward) turned to x forward, y left."""
     # The planning frame's x axis is the lidar's y axis.
     forward = ego_SE3_lidar.rotation[:, 1]
     return SE2(float(np.arctan2(forward[1], forward[0])), ego_SE3_lidar.translation_m[:2])

@@ -10,10 +10,7 @@ _LONGEST_RATIO, _CUT_RATIO = 200, 180
 
 
 def open_image(path: Path, max_pixels: int, min_pixels: int) -> Image.Image:
-    """Open an image as RGB, scaled to a budget of pixels by LLaMA-Factory's rule for Qwen2-VL.
-
-    The order is a part of the rule: the budget in the file's own mode, then RGB, then the shape.
-    It is what makes the pixels equal to the training's.
+    """Open an image file as ``at_training_size`` makes it.
 
     Raises:
         OSError: The file is absent or is no image; the message names it.
@@ -26,6 +23,15 @@ def open_image(path: Path, max_pixels: int, min_pixels: int) -> Image.Image:
         if isinstance(error, FileNotFoundError):
             raise FileNotFoundError(f"{path}: no such image") from error
         raise OSError(f"{path}: not a readable image ({error})") from error
+    return at_training_size(image, max_pixels, min_pixels)
+
+
+def at_training_size(image: Image.Image, max_pixels: int, min_pixels: int) -> Image.Image:
+    """Return an image as RGB, scaled to a budget of pixels by LLaMA-Factory's rule for Qwen2-VL.
+
+    The order is a part of the rule: the budget in the file's own mode, then RGB, then the shape.
+    It is what makes the pixels equal to the training's.
+    """
     if math.prod(image.size) > max_pixels:
         image = _resized(image, *_scaled(*image.size, max_pixels))
     if math.prod(image.size) < min_pixels:
