@@ -9,7 +9,11 @@ from impromptu.report.text import counted
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question asked of a dataset's split: ``asked == samples + dropped``."""
+    """One question asked of a dataset's split: ``asked == samples + dropped``.
+
+    Attributes:
+        reasons: Why samples were dropped, and who answers or is to answer what no log tells.
+    """
 
     question: str
     asked: int
@@ -51,10 +55,15 @@ def _split(name: str, entry: Mapping[str, Any]) -> Split:
         clips=entry["clips"],
         failed=list(entry["logs_failed"].items()),
         keyframes_dropped=counted(entry["keyframes_dropped"]),
-        questions=[_asked(task, tally) for task, tally in entry["questions"].items()],
+        questions=[_asked(task, tally, entry) for task, tally in entry["questions"].items()],
     )
 
 
-def _asked(task: str, tally: Mapping[str, Any]) -> Asked:
-    dropped = tally["dropped"]
-    return Asked(task, tally["asked"], tally["samples"], sum(dropped.values()), counted(dropped))
+def _asked(task: str, tally: Mapping[str, Any], entry: Mapping[str, Any]) -> Asked:
+    dropped, lost = tally["dropped"], sum(tally["dropped"].values())
+    told = [counted(dropped)] if dropped else []
+    if teacher := entry.get("teachers", {}).get(task):
+        told.append(f"answered by {teacher['model']}")
+    elif any(f"/unanswered/{task}_" in file for file in entry.get("files", ())):
+        told.append("waits for a teacher")
+    return Asked(task, tally["asked"], tally["samples"], lost, "; ".join(told))
