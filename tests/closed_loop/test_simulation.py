@@ -218,7 +218,7 @@ def test_the_target_counts_before_others(tmp_path: Path) -> None:
     """The engine does not tell what an actor is: somebody on foot may have been nearer."""
     other = {
         "timestamps": [0, 9_000_000],
-        "poses": [runs.matrix(np.array([x, 0, 0])).tolist() for x in (60.0, -30.0)],
+        "poses": [runs.matrix(np.array([x, 0, 0])).tolist() for x in (40.0, -50.0)],
         "dims": [0.6, 0.6, 1.8],
         "uuid": "b",
         "is_target_actor": False,
