@@ -1,10 +1,13 @@
 """``impromptu ncap``: the commands of the guide, the table they give, and what goes wrong."""
 
 import csv
+import io
 import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,8 @@ from impromptu.cli import main
 
 GUIDE = Path(__file__).parents[2] / "neuroncap_evaluation" / "evaluation.md"
 BLOCKS = re.findall(r"```bash\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-COMMANDS = [line for block in BLOCKS for line in block.splitlines() if "--server" not in line]
+LINES = [line for block in BLOCKS for line in block.splitlines()]
+COMMANDS = [line for line in LINES if line.startswith("impromptu ncap ") and "--server" not in line]
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +27,7 @@ def guide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for command in COMMANDS:
-            name, *words = shlex.split(command)
-            assert name == "impromptu"
-            assert main(words) == 0, command
+            assert main(shlex.split(command)[1:]) == 0, command
     return folder
 
 
@@ -119,3 +121,33 @@ def test_what_cannot_be_done_is_one_line(
     assert code == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("engine", ["constant_velocity", "stop"])
+def test_a_model_server_drives_as_the_same_planner_does_in_process(
+    engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The real server, over HTTP, in parallel sessions, with pictures."""
+    pytest.importorskip("fastapi", reason="needs the closed_loop extra: fastapi")
+    pytest.importorskip("uvicorn", reason="needs the closed_loop extra: uvicorn")
+    pytest.importorskip("openai", reason="needs the closed_loop extra: openai")
+    words = [sys.executable, "-m", "impromptu", "ncap-server", "--engine", engine, "--port", "0"]
+    words += ["--trace", str(tmp_path / "trace.jsonl")]
+    some = ["--runs", "2", "--scenarios", "side", "frontal-0110", "stationary-0783"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            url = (server.stdout or io.StringIO()).readline().split()[0]
+            drawn = ["--render", "--size", "800x450", "--out", str(tmp_path / "served")]
+            assert main(["ncap", "sim", "--server", url, *some, *drawn]) == 0
+        finally:
+            server.terminate()
+    assert main(["ncap", "sim", "--driver", engine, *some, "--out", str(tmp_path / "direct")]) == 0
+    for path in (tmp_path / "direct").rglob("metrics.json"):
+        there = json.loads(path.read_text())
+        served = json.loads(
+            (tmp_path / "served" / path.relative_to(tmp_path / "direct")).read_text()
+        )
+        assert served == pytest.approx(there, abs=1e-6)
+    steps = [json.loads(line) for line in (tmp_path / "trace.jsonl").read_text().splitlines()]
+    assert {step["status"] for step in steps} == {"rule"}
+    assert len({step["session"] for step in steps}) == 14
