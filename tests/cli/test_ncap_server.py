@@ -18,9 +18,7 @@ from impromptu.cli import main
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "neuroncap_evaluation/evaluation.md").read_text(encoding="utf-8")
 PART = GUIDE[GUIDE.index("## The model server") :]
-SERVERS, CALLS = (
-    block.splitlines() for block in re.findall(r"```bash\n(.*?)```", PART, re.DOTALL)
-)
+SERVERS, CALLS = (block.splitlines() for block in re.findall(r"```bash\n(.*?)```", PART, re.DOTALL))
 
 
 @contextmanager
