@@ -36,8 +36,7 @@ def _published(name: str, about: str) -> Release:
     return Release(name, about, repo, "model", name, Path("weights") / name, WEIGHTS)
 
 
-def _base(size: str, use: str) -> Release:
-    name = f"Qwen2.5-VL-{size}-Instruct"
+def _base(name: str, use: str) -> Release:
     return Release(
         name, f"base model, {use}", f"Qwen/{name}", "model", "", Path("weights") / name, WEIGHTS
     )
@@ -59,7 +58,8 @@ RELEASES = (
     _published("7B_Base_finetune", "7B, Base+nuScenes"),
     _published("7B_AD", "7B, Base+Impromptu"),
     _published("7B_AD_finetune", "7B, Base+Impromptu+nuScenes"),
-    _base("3B", "to train"),
-    _base("7B", "to train"),
-    _base("72B", "to answer q3, q4 and q5 as a teacher"),
+    _base("Qwen2.5-VL-3B-Instruct", "to train"),
+    _base("Qwen2.5-VL-7B-Instruct", "to train"),
+    _base("Qwen3-VL-4B-Instruct", "to train"),
+    _base("Qwen2.5-VL-72B-Instruct", "to answer q3, q4 and q5 as a teacher"),
 )
