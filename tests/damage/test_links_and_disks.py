@@ -124,7 +124,8 @@ def test_a_read_only_disk_is_one_clear_line(
 ) -> None:
     monkeypatch.setattr(os, "mkdir", read_only)
     assert generate(raw, tmp_path / "out") == 2
-    assert capsys.readouterr().err == f"error: {tmp_path}/out/.work: read-only file system\n"
+    told = "cannot be written to (read-only file system); name a place where you may write"
+    assert capsys.readouterr().err == f"error: {tmp_path}/out: {told}\n"
 
 
 def test_a_disk_that_fills_up_at_merging_is_told_and_the_next_run_goes_on(
