@@ -33,7 +33,7 @@ def test_the_demo_runs_in_an_empty_folder_and_ends_with_a_report(tmp_path: Path)
             figures = one["metrics"]["ade_fde"]["figures"]
             assert ade_m.pop(one["gt"]) == pytest.approx(figures["ade"], abs=0.01)
     assert not ade_m
-    assert {result["task"] for result in majority} == {"q1", "q2", "q6"}
+    assert {result["task"] for result in majority} == {"q1", "q2", "q4", "q6"}
     scores = tmp_path / "build/demo/predictions/echo/scores.json"
     for result in read_json(scores)["results"]:
         assert result["asked"] == result["read"] > 0

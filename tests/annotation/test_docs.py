@@ -40,8 +40,8 @@ def test_commands_run(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr, done.stderr
     assert re.findall(r"^code (\d)$", done.stdout, re.MULTILINE)[:2] == ["1", "0"], done.stderr
     assert done.stdout.splitlines()[0].startswith("build/miniature/kitti")
-    assert "438 samples; without an answer: " in done.stdout
-    assert "468 samples; without an answer: none" in done.stdout
+    assert "428 samples; without an answer: " in done.stdout
+    assert "456 samples; without an answer: none" in done.stdout
     told = read_json(tmp_path / "build/annotated/annotation/thrice/agreement.json")
     for figures in told["itself"].values():
         for name, value in figures.items():
