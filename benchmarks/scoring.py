@@ -23,7 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from impromptu import evaluation, released_protocol
-from impromptu.answer_files import Answer, Joined, Pair
+from impromptu.answer_files import Answer, Joined
+from impromptu.answer_pairs import Pair
 from impromptu.cli import main as impromptu
 from impromptu.clip_table import SCHEMA
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from impromptu import clip_table, evaluation
-from impromptu.answer_files import Answer, Joined, Pair
+from impromptu.answer_files import Answer, Joined
+from impromptu.answer_pairs import Pair
 from impromptu.cli import main
 
 ROOT = Path(__file__).parents[1]

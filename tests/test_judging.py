@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from impromptu.answer_files import Answer, Joined, Pair
+from impromptu.answer_files import Answer, Joined
+from impromptu.answer_pairs import Pair
 from impromptu.cli import main
 from impromptu.judging import PROMPT, Judge, JudgeError, endpoint, judge, prompt, read_mark
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from impromptu.answer_files import Answer, Joined, Pair
+from impromptu.answer_files import Answer, Joined
+from impromptu.answer_pairs import Pair
 from impromptu.evaluation import Options, evaluate
 from impromptu.policies import CONVENTIONS, fill
 from impromptu.questions.nuscenes_planning import QUESTION as PLANNING

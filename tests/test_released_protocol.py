@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from impromptu import released_protocol
-from impromptu.answer_files import Answer, Joined, Pair
+from impromptu.answer_files import Answer, Joined
+from impromptu.answer_pairs import Pair
 from impromptu.released_protocol import intentions, plan, road_users, traffic_light, waypoints
 
 ONE = "Yes, I see a PEDESTRIAN located 16 meters ahead of me and 2 meters to the left."

@@ -8,7 +8,7 @@ import numpy as np
 
 from impromptu import action_tokens, plugins, questions
 from impromptu.action_tokens import Codebook
-from impromptu.answer_files import TASKS
+from impromptu.answer_pairs import TASKS
 from impromptu.arrays import Floats
 from impromptu.clip import STEP_S
 from impromptu.conversation import Sample

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from impromptu import clip_table, engines, plugins
-from impromptu.answer_files import Joined, clip_table_beside, join, pairs_of
+from impromptu.answer_files import Joined, join
+from impromptu.answer_pairs import clip_table_beside, pairs_of
 from impromptu.clip import Clip
 from impromptu.clip_lookup import ClipReader
 from impromptu.clip_table import ClipTable

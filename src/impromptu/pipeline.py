@@ -13,7 +13,8 @@ import yaml
 
 from impromptu import annotation, clip_table, engines, miniature, plugins, questions, report
 from impromptu.annotation import Teacher
-from impromptu.answer_files import Pair, clip_table_beside, join, task_of
+from impromptu.answer_files import join
+from impromptu.answer_pairs import Pair, clip_table_beside, task_of
 from impromptu.asking import Spending
 from impromptu.comparison import Sources, scenes_of
 from impromptu.contestants import CONTESTANTS, Contestant, lacking, training_name

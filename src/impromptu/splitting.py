@@ -5,38 +5,33 @@ What comes out has the layout of generation, so that whatever reads that folder 
 
 import json
 import os
-import re
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from impromptu import clip_table
 from impromptu.arrays import Floats, Ints
-from impromptu.clip_table import SCHEMA, clip_file
 from impromptu.content_keys import content_key
-from impromptu.conversation import registry_entry
 from impromptu.dividing import LogContent, distribution, divide, tied, ties
-from impromptu.files import atomic_bytes, read_json, require_writable, write_json
+from impromptu.files import require_writable
 from impromptu.json_stream import Broken
-from impromptu.manifest import MANIFEST
 from impromptu.progress import track
-from impromptu.registry import REGISTRY
-from impromptu.shards import SPLITS
-from impromptu.shards.record_lines import RecordWriter, dumped, record_lines
+from impromptu.shards.record_lines import record_lines
+from impromptu.split_files import (
+    SPLIT_FILE,
+    TABLE,
+    close,
+    divide_tables,
+    log_of,
+    rewrite,
+    sample_files,
+)
 
-SPLIT_FILE = "splits.json"
 META_ACTION = "meta_action"
-_TABLE = re.compile(r"(?P<dataset>.+)_(?P<split>train|val|test)")
 _REMEMBERED = 100_000
 _SAME_PLACES = 3
 
@@ -83,7 +78,7 @@ def split(
         raise ValueError(f"{out}: it holds what this did not write; choose another --out")
     tables = _tables(folder)
     contents, unknown = _contents(tables, by)
-    files = _sample_files(folder)
+    files = sample_files(folder)
     require_writable(out)
     groups = _groups([*contents], _look(folder, files, contents), _same_places(tables, contents))
     split_of: dict[str, str] = {}
@@ -92,11 +87,11 @@ def split(
         together = [group for group in groups if group[0] in mine]
         split_of |= divide(mine, together, shares, seed)
     dropped = Counter[str]()
-    written = _rewrite(folder, out, files, split_of, dropped)
-    _divide_tables(out, tables, split_of)
+    written = rewrite(folder, out, files, split_of, dropped)
+    divide_tables(out, tables, split_of)
     told = {"seed": seed, "shares": dict(shares), "by": list(by), "tied": groups}
     strata = _strata(contents, split_of)
-    _close(folder, out, written, split_of, told | {"clips": strata, "dropped": dropped})
+    close(folder, out, written, split_of, told | {"clips": strata, "dropped": dropped})
     return Result(split_of, strata, groups, unknown, written, dropped)
 
 
@@ -108,7 +103,7 @@ def _tables(folder: Path) -> dict[tuple[str, str], Path]:
     """
     found = {}
     for path in sorted((folder / "clips").glob("*.parquet")):
-        if name := _TABLE.fullmatch(path.stem):
+        if name := TABLE.fullmatch(path.stem):
             found[name["dataset"], name["split"]] = path
     if not found:
         raise FileNotFoundError(
@@ -137,13 +132,6 @@ def _contents(
     return contents, [name for name in by if name not in known]
 
 
-def _sample_files(folder: Path) -> list[Path]:
-    """Return all files of samples, those that wait for a teacher too, below the folder."""
-    paths = [*folder.glob("*.json"), *folder.glob("*/*.json"), *folder.glob("*/unanswered/*.json")]
-    named = [path.relative_to(folder) for path in sorted(paths) if _TABLE.fullmatch(path.stem)]
-    return [path for path in named if not path.parts[0].startswith(".")]
-
-
 def _look(folder: Path, files: Sequence[Path], contents: Mapping[str, LogContent]) -> Ints:
     """Count each log's samples by question; return the pairs of logs that share an image, (p, 2).
 
@@ -154,7 +142,7 @@ def _look(folder: Path, files: Sequence[Path], contents: Mapping[str, LogContent
     for file in track(files, len(files), "files", "compare images"):
         for line in record_lines(folder / file):
             row = None if isinstance(line, Broken) else json.loads(line)
-            if row is None or (number := numbers.get(_log(row))) is None:
+            if row is None or (number := numbers.get(log_of(row))) is None:
                 continue
             contents[names[number]].strata[f"question: {file.stem.rpartition('_')[0]}"] += 1
             for image in row["images"]:
@@ -201,72 +189,6 @@ def _by_dataset(logs: Sequence[str]) -> list[list[str]]:
     return list(found.values())
 
 
-def _log(row: Any) -> str:
-    """Return ``<dataset>/<log>`` of a record of ours; else nothing."""
-    told = row.get("id") if isinstance(row, dict) and isinstance(row.get("images"), list) else None
-    return "/".join(told.split("/")[:2]) if isinstance(told, str) else ""
-
-
-def _rewrite(
-    folder: Path,
-    out: Path,
-    files: Sequence[Path],
-    split_of: Mapping[str, str],
-    dropped: Counter[str],
-) -> list[tuple[Path, int]]:
-    """Write each record to the file of its log's split, in the order of the files."""
-    groups: dict[Path, list[Path]] = {}
-    for file in files:
-        groups.setdefault(file.with_name(file.stem.rpartition("_")[0]), []).append(file)
-    written = []
-    for stem, mine in track(groups.items(), len(groups), "files", "split"):
-        with ExitStack() as stack:
-            writers: dict[Path, RecordWriter] = {}
-            for file in sorted(mine, key=lambda path: SPLITS.index(path.stem.rpartition("_")[2])):
-                for line in record_lines(folder / file):
-                    row = None if isinstance(line, Broken) else json.loads(line)
-                    if (name := split_of.get(_log(row))) is None or row is None:
-                        dropped["not_json" if row is None else "no_known_log"] += 1
-                        continue
-                    path = stem.with_name(f"{stem.name}_{name}.json")
-                    if path not in writers:
-                        handle = stack.enter_context(atomic_bytes(out / path))
-                        writers[path] = RecordWriter(handle)
-                    row["images"] = [_moved(image, folder, out) for image in row["images"]]
-                    writers[path].write(dumped(row))
-            for writer in writers.values():
-                writer.end()
-        written += [(path, writer.count) for path, writer in sorted(writers.items())]
-    return written
-
-
-def _moved(image: str, folder: Path, out: Path) -> str:
-    """Return an image path relative to another folder."""
-    place, name = os.path.split(image)
-    return f"{_moved_folder(place, folder, out)}/{name}"
-
-
-@lru_cache(maxsize=256)
-def _moved_folder(place: str, folder: Path, out: Path) -> str:
-    return Path(os.path.relpath(folder / place, out)).as_posix()
-
-
-def _divide_tables(
-    out: Path, tables: Mapping[tuple[str, str], Path], split_of: Mapping[str, str]
-) -> None:
-    """Write the clip tables of the new splits, in the order that samples have."""
-    for dataset in sorted({name for name, _ in tables}):
-        paths = [tables[dataset, split] for split in SPLITS if (dataset, split) in tables]
-        table = pa.concat_tables(pq.read_table(path, schema=SCHEMA) for path in paths)
-        logs = [str(name).rpartition("/")[0] for name in table["id"].to_pylist()]
-        splits = pa.array([split_of[log] for log in logs])
-        for name in SPLITS:
-            mine = table.filter(pc.equal(splits, name))
-            if mine.num_rows:
-                with atomic_bytes(out / clip_file(dataset, name)) as file:
-                    pq.write_table(mine, file, compression="zstd")
-
-
 def _strata(
     contents: Mapping[str, LogContent], split_of: Mapping[str, str]
 ) -> dict[str, dict[str, Counter[str]]]:
@@ -277,34 +199,6 @@ def _strata(
         )
         for dataset in datasets
     }
-
-
-def _close(
-    folder: Path,
-    out: Path,
-    written: Sequence[tuple[Path, int]],
-    split_of: Mapping[str, str],
-    told: Mapping[str, Any],
-) -> None:
-    """Take away what an earlier run wrote and this did not; write registry, splits, manifest."""
-    kept = {path for path, _ in written}
-    for stale in (path for path in _sample_files(out) if path not in kept):
-        (out / stale).unlink()
-    clips = {clip_file(log.partition("/")[0], name).name for log, name in split_of.items()}
-    for table in (out / "clips").iterdir():
-        if table.name not in clips:
-            table.unlink()
-    names = {
-        path.with_suffix("").as_posix().replace("/", "_"): registry_entry(path.as_posix())
-        for path, _ in written
-        if "unanswered" not in path.parts
-    }
-    write_json(out / REGISTRY, dict(sorted(names.items())))
-    known = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {}
-    made = {key: known.get(key) for key in ("recipe", "versions")} if known else {}
-    files = {path.as_posix(): count for path, count in written}
-    write_json(out / MANIFEST, made | {"split": told, "files": files})
-    write_json(out / SPLIT_FILE, dict(sorted(split_of.items())))
 
 
 def shares_of(val: float, test: float) -> dict[str, float]:

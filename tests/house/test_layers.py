@@ -57,6 +57,7 @@ LAYERS = (
     ("answer_forms", "audits"),
     (
         "answer_files",
+        "answer_pairs",
         "engines",
         "judging",
         "mining",
@@ -83,7 +84,8 @@ LAYERS = (
     ("policies", "audit_sources", "joint_training"),
     ("auditing", "generation", "inference", "evaluation", "parity", "released_protocol"),
     ("pictures", "report", "shards"),
-    ("contestants", "explorer", "preflight", "rerun_export", "quantization", "splitting"),
+    ("contestants", "explorer", "preflight", "rerun_export", "quantization", "split_files"),
+    ("splitting",),
     ("comparison",),
     ("review",),
     ("pipeline",),

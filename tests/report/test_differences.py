@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from impromptu.answer_files import Pair, join
+from impromptu.answer_files import join
+from impromptu.answer_pairs import Pair
 from impromptu.evaluation import evaluate
 from impromptu.files import write_json_list
 from impromptu.report import Role, Run, sample_files

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from impromptu.answer_files import Pair, join
+from impromptu.answer_files import join
+from impromptu.answer_pairs import Pair
 from impromptu.evaluation import Options, evaluate
 from impromptu.files import write_json_list
 from impromptu.metrics import __path__ as _metrics_path

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impromptu.answer_files import Pair, join
+from impromptu.answer_files import join
+from impromptu.answer_pairs import Pair
 from impromptu.clip import Clip, Trajectory
 from impromptu.conversation import Sample
 from impromptu.evaluation import evaluate

@@ -6,14 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from impromptu import clip_table, evaluation, released_protocol
-from impromptu.answer_files import (
-    TASKS,
-    Pair,
-    clip_table_beside,
-    join,
-    pair_folders,
-    task_of,
-)
+from impromptu.answer_files import join
+from impromptu.answer_pairs import TASKS, Pair, clip_table_beside, pair_folders, task_of
 from impromptu.cli import Command, _score_tables
 from impromptu.cli._parser import seed
 from impromptu.clip_table import ClipTable

@@ -5,7 +5,8 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
-from impromptu.answer_files import Pair, join, task_of
+from impromptu.answer_files import join
+from impromptu.answer_pairs import Pair, task_of
 from impromptu.cli import Command
 from impromptu.cli._parser import seed
 from impromptu.files import require_file_places, write_json

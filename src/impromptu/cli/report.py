@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from impromptu import comparison, report
-from impromptu.answer_files import TASKS
+from impromptu.answer_pairs import TASKS
 from impromptu.cli import Command
 from impromptu.comparison import Scoring, Sources
 from impromptu.files import require_file_places, require_writable

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from impromptu.cli import Command
-from impromptu.splitting import META_ACTION, SPLIT_FILE, Result, shares_of, split
+from impromptu.split_files import SPLIT_FILE
+from impromptu.splitting import META_ACTION, Result, shares_of, split
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

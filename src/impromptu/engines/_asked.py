@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from impromptu.answer_files import TASKS
+from impromptu.answer_pairs import TASKS
 from impromptu.arrays import Floats
 from impromptu.clip import STEP_S, Trajectory
 from impromptu.conversation import Sample

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from impromptu.answer_files import TASKS
+from impromptu.answer_pairs import TASKS
 from impromptu.files import read_json
 from impromptu.registry import REGISTRY
 
