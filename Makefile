@@ -30,9 +30,10 @@ check-types: setup
 	$(BIN)/mypy
 
 tests: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-# What takes longer: training, killing and resuming, large inputs.
+# What takes longer: training, killing and resuming, large inputs. One after the other, as each
+# takes all cores.
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 

@@ -95,6 +95,19 @@ def test_a_model_sees_what_it_saw_in_training(
         assert (shown.size, shown.tobytes()) == (expected.size, expected.tobytes())
 
 
+@pytest.mark.parametrize(("height_m", "simulated"), [(0.0, True), (0.3, False)])
+def test_a_step_of_the_log_is_answered_and_told_as_one(
+    height_m: float, simulated: bool, serve: Serve
+) -> None:
+    body = step()
+    body["ego2world"][2][3] = height_m
+    with serve(RULE) as site:
+        site.post("/reset")
+        assert site.post("/infer", body).status_code == 200
+        (row,) = site.trace()
+    assert row["simulated"] is simulated
+
+
 def test_every_step_is_told_in_the_trace(language: LanguageServer, serve: Serve) -> None:
     language.script = constant
     with serve(model(language)) as site:

@@ -97,7 +97,7 @@ def read_step(body: bytes | bytearray, cameras: Sequence[str]) -> Step:
     if (np.abs(canbus[[7, 8, 13, 14]]) > LOGGED_LIMIT).any() or abs(canbus[12]) > LOGGED_LIMIT:
         raise StepError(f"canbus: beyond {LOGGED_LIMIT:g} m/s, m/s2 or rad/s: {canbus.tolist()}")
     # A log's pose leans a little; the simulator's lies in the ground plane to the last bit.
-    simulated = pose.translation_m[2] == 0 and pose.rotation[2].tolist() == [0, 0, 1]
+    simulated = bool(pose.translation_m[2] == 0) and pose.rotation[2].tolist() == [0, 0, 1]
     centre_m = CENTRE_M if simulated else 0.0
     calibration = _field(fields, "calibration")
     lidar = _pose(_field(calibration, "lidar2ego", "calibration"), "calibration.lidar2ego")
