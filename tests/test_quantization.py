@@ -129,7 +129,7 @@ def test_a_failure_leaves_nothing_behind(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"--model_name_or_path": "nowhere"}, "nowhere: expected a checkpoint folder"),
+        ({"--model_name_or_path": "nowhere"}, "nowhere: no such folder; expected a checkpoint"),
         ({"--samples": "0"}, "expected at least 1"),
         ({"--dataset": "tree"}, "Did you mean 'three'?"),
         ({"--out": "."}, "is there already"),

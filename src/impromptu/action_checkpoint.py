@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from impromptu import torch_cpu
+from impromptu import checkpoints, torch_cpu
 from impromptu.action_tokens import TOKEN, Codebook, save_codebook
 
 CODEBOOK = "actions.json"
@@ -25,11 +25,13 @@ def add_actions(model: str, codebook: Codebook, out: Path) -> int:
 
     Raises:
         FileExistsError: There is something in ``out``.
+        FileNotFoundError: There is no such checkpoint.
         ValueError: The checkpoint has action tokens already.
         ModuleNotFoundError: torch or transformers is not installed; the message says how.
     """
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} holds something already; choose another --out")
+    checkpoints.check(model)
     torch_cpu.hook()
     try:
         import transformers

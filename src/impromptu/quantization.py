@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from impromptu import torch_cpu
+from impromptu import checkpoints, torch_cpu
 from impromptu.conversation import Sample
 from impromptu.engines import Settings
 from impromptu.files import fingerprint, write_json
@@ -64,13 +64,15 @@ def quantize(settings: Settings, samples: Sequence[Sample], out: Path) -> Quanti
 
     Raises:
         FileExistsError: ``out`` is there.
+        FileNotFoundError: There is no such checkpoint.
         ValueError: The model is not a folder, a layer cannot be cut into groups, or no sample
             could be read.
         ModuleNotFoundError: llm-compressor is not installed.
     """
     source = Path(settings.model)
-    if not (source / "config.json").is_file():
-        raise ValueError(f"{settings.model}: expected a checkpoint folder, with a config.json")
+    checkpoints.check(settings.model)
+    if not source.is_dir():
+        raise ValueError(f"{settings.model}: expected a folder; impromptu fetch downloads one")
     if out.exists():
         raise FileExistsError(f"{out} is there already; choose another --out or remove it")
     torch_cpu.hook()

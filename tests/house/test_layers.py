@@ -37,7 +37,7 @@ LAYERS = (
         "local_server",
         "taxonomy",
     ),
-    ("fetching",),
+    ("checkpoints", "fetching"),
     ("geometry", "poses", "dividing"),
     ("clip", "conversation"),
     (

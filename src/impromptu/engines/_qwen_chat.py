@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -61,17 +60,6 @@ def refuse_template(template: str, *others: str) -> None:
         raise ValueError(
             f"template {template!r}: this engine knows, of LLaMA-Factory's templates, {known}{more}"
         )
-
-
-def check_checkpoint(model: str) -> None:
-    """Refuse a folder that is no checkpoint before anything large is imported or read."""
-    if not model:
-        raise ValueError(
-            "no model given; expected --model_name_or_path with a checkpoint folder or a hub name"
-        )
-    looks_local = model.startswith((".", "/", "~")) or model.count("/") != 1
-    if looks_local and not (Path(model) / "config.json").is_file():
-        raise FileNotFoundError(f"{model}: expected a checkpoint folder, with a config.json")
 
 
 def check_kind(model: str, template: str) -> None:

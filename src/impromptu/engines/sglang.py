@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from impromptu import torch_cpu
+from impromptu import checkpoints, torch_cpu
 from impromptu.conversation import Sample
 from impromptu.engines import Answerer, Completion, Engine, Refused, Settings, _qwen_chat
 from impromptu.engines._in_flight import in_flight, refusing
@@ -13,7 +13,7 @@ from impromptu.engines._in_flight import in_flight, refusing
 @_qwen_chat.starting("sglang")
 def _open(settings: Settings) -> Answerer:
     _qwen_chat.refuse_template(settings.template)
-    _qwen_chat.check_checkpoint(settings.model)
+    checkpoints.check(settings.model)
     torch_cpu.hook()
     try:
         import sglang

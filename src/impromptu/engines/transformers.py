@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from impromptu import torch_cpu
+from impromptu import checkpoints, torch_cpu
 from impromptu.conversation import Sample
 from impromptu.engines import (
     Answerer,
@@ -29,7 +29,7 @@ def _open(settings: Settings) -> Answerer:
 def load(settings: Settings) -> "Qwen":
     """Load the model."""
     _qwen_chat.refuse_template(settings.template)
-    _qwen_chat.check_checkpoint(settings.model)
+    checkpoints.check(settings.model)
     torch_cpu.hook()
     try:
         import torch

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from impromptu import torch_cpu
+from impromptu import checkpoints, torch_cpu
 from impromptu.conversation import IMAGE, Sample
 from impromptu.engines import Answerer, Completion, Engine, Refused, Settings, _qwen_chat
 from impromptu.engines._in_flight import in_flight, refusing
@@ -20,7 +20,7 @@ from impromptu.files import read_json
 @_qwen_chat.starting("vLLM")
 def _open(settings: Settings) -> Answerer:
     _qwen_chat.refuse_template(settings.template, _qwen_chat.OWN)
-    _qwen_chat.check_checkpoint(settings.model)
+    checkpoints.check(settings.model)
     torch_cpu.hook()
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")  # our own lines are lost in its others
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from impromptu import torch_cpu
+from impromptu import checkpoints, torch_cpu
 from impromptu.files import read_json, read_yaml_mapping
 from impromptu.preflight.plan import Plan
 from impromptu.preflight.tokens import TEMPLATES, ImageRule, Rules
@@ -52,15 +52,10 @@ def find_checkpoint(model: str) -> Path:
         ValueError: No model is named.
         ModuleNotFoundError: huggingface_hub is not installed.
     """
-    if not model:
-        raise ValueError("no model_name_or_path is given")
-    folder = Path(model)
-    if not folder.is_dir():
-        if model.startswith((".", "/", "~")) or model.count("/") != 1:
-            raise FileNotFoundError(f"{model}: no such folder; expected a checkpoint")
-        folder = _fetched(model)
+    checkpoints.check(model)
+    folder = Path(model) if checkpoints.is_folder(model) else _fetched(model)
     if not (folder / "config.json").is_file():
-        raise FileNotFoundError(f"{model}: expected a checkpoint folder, with a config.json")
+        raise FileNotFoundError(f"{model}: expected a checkpoint, with a config.json")
     return folder
 
 
