@@ -15,7 +15,7 @@ from impromptu.answer_pairs import Pair
 from impromptu.cli import main
 from impromptu.judging import PROMPT, Judge, JudgeError, endpoint, judge, prompt, read_mark
 
-BY = Judge("m", "http://nowhere/v1", seed=5, repeats=2, workers=1)
+BY = Judge("m", "http://nowhere/v1", seed=5, repeats=2, concurrency=1)
 
 
 def joined(*said: str | None) -> Joined:

@@ -61,6 +61,7 @@ def test_an_answer_that_only_one_has_is_a_difference() -> None:
         (['{"id": "a", "predict": "x"}'] * 2, "p.jsonl:2: 'a' comes twice"),
         (['{"id": "a"}'], "p.jsonl:1: expected 'id' and 'predict'"),
         (["[]"], "p.jsonl:1: expected 'id' and 'predict'"),
+        ([], "p.jsonl: no predictions in it"),
     ],
 )
 def test_a_file_of_something_else_is_refused(tmp_path: Path, lines: list[str], told: str) -> None:

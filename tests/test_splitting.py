@@ -118,7 +118,11 @@ def test_logs_of_the_same_places_stay_together(
 
 
 def test_what_cannot_be_divided_is_told(generated: Path, tmp_path: Path) -> None:
-    assert split(generated, tmp_path / "out", shares_of(0.1, 0), ["fog"], 0).unknown == ["fog"]
+    by = ["fog", "wether"]
+    assert split(generated, tmp_path / "out", shares_of(0.1, 0), by, 0).unknown == {
+        "fog": "",
+        "wether": " Did you mean 'weather'?",
+    }
     with pytest.raises(ValueError, match="together under 1"):
         shares_of(0.5, 0.5)
     with pytest.raises(FileNotFoundError, match="expected clip tables"):

@@ -60,7 +60,7 @@ class Judge:
     seed: int = 0
     repeats: int = 3
     temperature: float = 0.0
-    workers: int = 4
+    concurrency: int = 4
 
 
 def prompt(answer: Answer) -> str:
@@ -92,7 +92,7 @@ def judge(joined: Joined, by: Judge, ask: Ask) -> dict[str, Any]:
         raise ValueError(f"{by.repeats} marks an answer; expected 1 or more")
     said = [answer for answer in joined.answers if answer.predicted and answer.predicted.strip()]
     jobs = [(prompt(answer), by.seed + k) for answer in said for k in range(by.repeats)]
-    with ThreadPoolExecutor(by.workers) as pool:
+    with ThreadPoolExecutor(by.concurrency) as pool:
         outcomes = list(pool.map(lambda job: _outcome(ask, *job), jobs))
     of_each = [outcomes[k : k + by.repeats] for k in range(0, len(outcomes), by.repeats)]
     marks = [[mark for mark in one if isinstance(mark, int)] for one in of_each]

@@ -90,6 +90,8 @@ def read_texts(path: Path) -> dict[str, str | None]:
             texts[row["id"]] = None if row.get("finish_reason") == "error" else str(row["predict"])
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected UTF-8 text, byte {error.start} is not") from error
+    if not texts:
+        raise ValueError(f"{path}: no predictions in it, so there is nothing to compare")
     return texts
 
 

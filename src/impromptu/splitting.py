@@ -19,6 +19,7 @@ from impromptu.content_keys import content_key
 from impromptu.dividing import LogContent, distribution, divide, tied, ties
 from impromptu.files import require_writable
 from impromptu.json_stream import Broken
+from impromptu.plugins import did_you_mean
 from impromptu.progress import track
 from impromptu.shards.record_lines import record_lines
 from impromptu.split_files import (
@@ -44,7 +45,7 @@ class Result:
         split_of: Of each log, ``<dataset>/<log>``.
         strata: By dataset and split, how many clips of each category.
         tied: Logs that share images or places, and were kept together.
-        unknown: Names to divide by that no clip has a tag of.
+        unknown: Names to divide by that no clip has a tag of, each with the nearest that one has.
         files: (path, samples) of what was written.
         dropped: Records that are no sample of a known log, by reason.
     """
@@ -52,7 +53,7 @@ class Result:
     split_of: Mapping[str, str]
     strata: Mapping[str, Mapping[str, Counter[str]]]
     tied: Sequence[Sequence[str]]
-    unknown: Sequence[str]
+    unknown: Mapping[str, str]
     files: Sequence[tuple[Path, int]]
     dropped: Counter[str]
 
@@ -115,7 +116,7 @@ def _tables(folder: Path) -> dict[tuple[str, str], Path]:
 
 def _contents(
     tables: Mapping[tuple[str, str], Path], by: Sequence[str]
-) -> tuple[dict[str, LogContent], list[str]]:
+) -> tuple[dict[str, LogContent], dict[str, str]]:
     """Return what each log holds, and the names that no clip has a tag of."""
     clips, strata, known = Counter[str](), dict[str, Counter[str]](), set[str]()
     for path in tables.values():
@@ -129,7 +130,7 @@ def _contents(
             counter = strata.setdefault(log, Counter())
             counter.update(f"{tag}: {values[tag]}" for tag in by if tag in values)
     contents = {log: LogContent(clips[log], strata[log]) for log in clips}
-    return contents, [name for name in by if name not in known]
+    return contents, {name: did_you_mean(name, known) for name in by if name not in known}
 
 
 def _look(folder: Path, files: Sequence[Path], contents: Mapping[str, LogContent]) -> Ints:

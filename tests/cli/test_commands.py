@@ -46,6 +46,13 @@ def test_every_flag_that_takes_a_value_tells_its_default(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_every_flag_tells_what_it_is_and_takes(name: str) -> None:
+    for _, flag in _flags(name):
+        assert flag.help, flag.option_strings
+        assert flag.nargs == 0 or flag.metavar or flag.choices, flag.option_strings
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_help_and_a_typing_error(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])
@@ -77,7 +84,7 @@ def test_a_seed_that_no_generator_takes_is_refused(
     assert "--seed: expected a whole number from 0 to 2^32 - 1" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("flag", ["--workers", "--repeats"])
+@pytest.mark.parametrize("flag", ["--concurrency", "--repeats"])
 def test_a_judge_gives_some_marks(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     files = ["--gt", "q3.json", "--pred", "q3.jsonl", "--out", "marks.json"]
     assert main(["judge", *files, "--base_url", "x", "--model", "m", flag, "0"]) == 2

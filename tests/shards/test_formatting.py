@@ -111,7 +111,7 @@ def test_a_missing_file_and_a_list_without_end_are_told(tmp_path: Path) -> None:
         format_split(tmp_path, "val", "keep", 1)
 
 
-@pytest.mark.parametrize("content", [b"\x00\xff garbage", b'{"not": "a list"}'])
+@pytest.mark.parametrize("content", [b"", b"\x00\xff garbage", b'{"not": "a list"}'])
 def test_a_file_without_any_record_stays_as_it_is(content: bytes, tmp_path: Path) -> None:
     path = write(tmp_path, "q6", [])
     path.write_bytes(content)

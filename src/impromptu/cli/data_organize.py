@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--data_root", type=Path, default=Path("ImpromptuData"), metavar="DIR", help="[%(default)s]"
     )
-    add("--split", choices=SPLITS, required=True)
+    add("--split", choices=SPLITS, required=True, help="which one")
     text = "folder for <split>/<dataset>/q1.json ... q7.json [%(default)s]"
     add("--out", type=Path, default=Path("data"), metavar="DIR", help=text)
     cores = os.cpu_count() or 1

@@ -17,13 +17,28 @@ from impromptu.files import require_file_places, write_json
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags; folders and files have names of their own, for the published script's."""
     parser.add_argument(
-        "--gt_folder", "--gt", dest="gt", type=Path, required=True, help="true answers"
+        *("--gt_folder", "--gt"),
+        dest="gt",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="true answers, a file or folder",
     )
     parser.add_argument(
-        "--pred_folder", "--pred", dest="pred", type=Path, required=True, help="predictions"
+        *("--pred_folder", "--pred"),
+        dest="pred",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="predictions, a file or folder",
     )
     parser.add_argument(
-        "--save_path", "--out", dest="out", type=Path, required=True, help="the scores, JSON"
+        *("--save_path", "--out"),
+        dest="out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the scores, JSON",
     )
     parser.add_argument(
         "--protocol",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from impromptu.cli import Command
 from impromptu.fetching import File, Listing, fetch, listing
+from impromptu.files import require_writable
 from impromptu.plugins import did_you_mean
 from impromptu.releases import RELEASES, Release
 
@@ -37,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fetch one after the other; return 1 if a file did not come."""
     releases = [_release(name) for name in args.names]
+    if not args.dry_run:
+        require_writable(args.out)
     failed = False
     for release in releases:
         found = listing(release, args.revision, args.include)

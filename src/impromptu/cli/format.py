@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     add = parser.add_argument
     add("--data_root", type=Path, default=Path("data"), metavar="DIR", help="[%(default)s]")
-    add("--split", choices=SPLITS, required=True)
+    add("--split", choices=SPLITS, required=True, help="which one")
     text = "answers that their question cannot be answered with [%(default)s]"
     add("--invalid", choices=get_args(Invalid), default="keep", help=text)
     cores = os.cpu_count() or 1

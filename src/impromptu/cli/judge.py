@@ -17,13 +17,16 @@ _TASKS = ("q3", "q5")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("--gt", type=Path, required=True, help="file of true answers")
-    parser.add_argument("--pred", type=Path, required=True, help="file of predictions")
-    parser.add_argument("--out", type=Path, required=True, help="the marks, JSON")
+    parser.add_argument("--gt", type=Path, required=True, metavar="FILE", help="true answers")
+    parser.add_argument("--pred", type=Path, required=True, metavar="FILE", help="predictions")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the marks, JSON")
     parser.add_argument(
-        "--base_url", required=True, help="OpenAI-compatible endpoint, http://host:port/v1"
+        "--base_url",
+        required=True,
+        metavar="URL",
+        help="OpenAI-compatible endpoint, http://host:port/v1",
     )
-    parser.add_argument("--model", required=True, help="the judge, as the endpoint calls it")
+    parser.add_argument("--model", required=True, metavar="NAME", help="as the endpoint calls it")
     parser.add_argument(
         "--api_key_env",
         default="OPENAI_API_KEY",
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="marks an answer")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the first mark")
-    parser.add_argument("--workers", type=int, default=4, metavar="N", help="requests at a time")
+    parser.add_argument("--concurrency", type=int, default=4, metavar="N", help="requests at once")
     parser.add_argument(
         "--task", choices=_TASKS, help="of files whose names do not tell [their names]"
     )
@@ -43,10 +46,10 @@ def run(args: argparse.Namespace) -> int:
     task = args.task or task_of(args.gt)
     if task not in _TASKS:
         raise ValueError(f"{args.gt}: {task} is scored by `impromptu evaluate`; a judge marks text")
-    for flag in ("repeats", "workers"):
+    for flag in ("repeats", "concurrency"):
         if (value := getattr(args, flag)) < 1:
             raise ValueError(f"--{flag} {value}: expected at least 1")
-    by = Judge(args.model, args.base_url, args.seed, args.repeats, workers=args.workers)
+    by = Judge(args.model, args.base_url, args.seed, args.repeats, concurrency=args.concurrency)
     require_file_places(args.out)
     joined = join(Pair(task, args.gt, args.pred))
     with contextmanager(endpoint)(by, os.environ.get(args.api_key_env, "none")) as ask:

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     add = parser.add_argument
     add("--data_root", type=Path, default=Path("data"), metavar="DIR", help="[%(default)s]")
-    add("--split", choices=SPLITS, required=True)
+    add("--split", choices=SPLITS, required=True, help="which one")
     text = "folder in it for the files [%(default)s]"
     add("--output_dir", default="jsons", metavar="NAME", help=text)
     cores = os.cpu_count() or 1

@@ -9,7 +9,7 @@ from impromptu.cli._parser import seed
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, help="parent folder of the datasets")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folders go here")
     parser.add_argument(
         "--datasets",
         nargs="+",

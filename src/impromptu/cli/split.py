@@ -30,8 +30,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tell(result: Result, out: Path) -> None:
-    if result.unknown:
-        print(f"no clip has a tag of: {', '.join(result.unknown)}", file=sys.stderr)
+    for name, hint in result.unknown.items():
+        print(f"no clip has a tag {name!r}.{hint}", file=sys.stderr)
     for group in result.tied:
         print(f"kept together, one drive under several names: {', '.join(group)}", file=sys.stderr)
     for dataset, splits in result.strata.items():

@@ -11,7 +11,7 @@ from impromptu.training_matrix import yamls
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     parser.add_argument(
-        "--out", type=Path, default=Path(), metavar="FOLDER", help="the repository root"
+        "--out", type=Path, default=Path(), metavar="DIR", help="the repository root"
     )
 
 

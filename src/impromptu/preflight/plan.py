@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 import yaml
 
 from impromptu.files import read_yaml_mapping
+from impromptu.plugins import did_you_mean
 
 _FALSE_TRUE = {"false": False, "no": False, "true": True, "yes": True}
 
@@ -100,7 +101,11 @@ def read_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
         ValueError: It is no mapping, a value has a wrong type, or an override no ``=``.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected a LLaMA-Factory training YAML")
+        beside = [one.name for one in path.parent.glob("*.yaml")]
+        raise FileNotFoundError(
+            f"{path}: no such file; expected a LLaMA-Factory training YAML."
+            f"{did_you_mean(path.name, beside)}"
+        )
     given = read_yaml_mapping(path)
     if strange := [key for key in given if not isinstance(key, str)]:
         raise ValueError(f"{path}: expected names as keys, got {strange[0]!r:.80}")

@@ -21,12 +21,15 @@ _ANSWERED = b'"}]'
 def record_lines(path: Path) -> Iterator[bytes | Broken]:
     """Yield the records of a JSON list as bytes without line breaks.
 
-    A file that has a record a line, as ours do, is not parsed; any other is.
+    A file that has a record a line, as ours do, is not parsed; any other is. One without a byte is
+    one broken record: nobody wrote it so.
     """
     with path.open("rb", buffering=1 << 18) as file:
         first, second = file.readline(4), file.readline(LARGEST)
         if first == b"[\n" and second.startswith(BEGINS) and second.rstrip(b",\n").endswith(b"}"):
             yield from _ours(file, second)
+        elif not first:
+            yield Broken("empty_file", path.name)
         else:
             file.seek(0)
             for batch in batches(file):
