@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.engines.test_openai import Server as LanguageServer
+from tests.engines.test_openai import serving
 
 from impromptu.closed_loop.driver import Driver
 from impromptu.closed_loop.server import Server
@@ -74,10 +75,5 @@ def serve(tmp_path: Path) -> Serve:
 @pytest.fixture
 def language() -> Iterator[LanguageServer]:
     """A language model's server of our own, which answers by a script."""
-    pytest.importorskip("openai", reason="needs the closed_loop extra: openai")
-    with LanguageServer() as one:
-        thread = threading.Thread(target=one.serve_forever, args=(0.01,))
-        thread.start()
+    with serving() as one:
         yield one
-        one.shutdown()
-        thread.join()

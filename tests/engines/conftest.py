@@ -1,14 +1,16 @@
-"""Drives whose every number is known, as prompts of the two questions tell them."""
+"""Drives whose every number is known, as prompts tell them; and a checkpoint with an image."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from impromptu.arrays import Floats
 from impromptu.clip import EgoStatus, Observation, Trajectory
 from impromptu.conversation import Sample
-from impromptu.engines import Answerer, Completion, Engine, Settings
+from impromptu.engines import Answerer, Completion, Decoding, Engine, Settings
 from impromptu.questions import Question
 from impromptu.wording import Wording, default_templates
 
@@ -53,3 +55,10 @@ def ask() -> Ask:
         return completion
 
     return one
+
+
+@pytest.fixture
+def settings(tiny_checkpoint: Path, tmp_path: Path) -> Settings:
+    """A tiny checkpoint, and an image for it: a.png."""
+    Image.new("RGB", (56, 56), (200, 0, 0)).save(tmp_path / "a.png")
+    return Settings(str(tiny_checkpoint), tmp_path, decoding=Decoding(max_new_tokens=9, seed=4))

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -95,8 +96,8 @@ class Handler(BaseHTTPRequestHandler):
         """Be quiet."""
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+@contextmanager
+def serving() -> Iterator[Server]:
     pytest.importorskip("openai", reason="needs the openai extra: openai")
     with Server() as one:
         thread = threading.Thread(target=one.serve_forever, args=(0.01,))
@@ -104,6 +105,12 @@ def server() -> Iterator[Server]:
         yield one
         one.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as one:
+        yield one
 
 
 def _ask(settings: Settings, samples: list[Sample]) -> dict[str, Completion]:

@@ -3,12 +3,10 @@
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from impromptu.conversation import Sample
 from impromptu.engines import Completion, Decoding, Settings
@@ -54,12 +52,6 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     module.Engine = one  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "sglang", module)
     return one
-
-
-@pytest.fixture
-def settings(tiny_checkpoint: Path, tmp_path: Path) -> Settings:
-    Image.new("RGB", (56, 56), (200, 0, 0)).save(tmp_path / "a.png")
-    return Settings(str(tiny_checkpoint), tmp_path, decoding=Decoding(max_new_tokens=9, seed=4))
 
 
 def _ask(settings: Settings, *samples: Sample) -> list[Completion]:

@@ -9,7 +9,6 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from impromptu.conversation import Sample
 from impromptu.engines import Completion, Decoding, Settings
@@ -74,12 +73,6 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
         module.__dict__.update(content)
         monkeypatch.setitem(sys.modules, name, module)
     return one
-
-
-@pytest.fixture
-def settings(tiny_checkpoint: Path, tmp_path: Path) -> Settings:
-    Image.new("RGB", (56, 56), (200, 0, 0)).save(tmp_path / "a.png")
-    return Settings(str(tiny_checkpoint), tmp_path, decoding=Decoding(max_new_tokens=9, seed=4))
 
 
 def _ask(settings: Settings, *samples: Sample) -> list[Completion]:

@@ -43,16 +43,7 @@ def test_the_program_reads_what_the_commands_wrote(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("datasets", reason="needs the train extra: datasets")
-    environment = os.environ | {"HF_HOME": str(checkout / "hub"), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=checkout,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    answer, samples = done.stdout.splitlines()[:2]
+    answer, samples = _told(PROGRAM, checkout)[:2]
     assert answer.startswith("<SPEED PATH PLAN>")
     assert "<FRONT VIEW>:" in samples
 
@@ -77,6 +68,11 @@ for row in loaded:
     assert all(os.path.isfile(image) for image in row["_images"]), row["_images"]
 print(len(loaded))
 """
+    assert int(_told(program, checkout)[-1]) > 300
+
+
+def _told(program: str, checkout: Path) -> list[str]:
+    """Run a program; return the lines it prints."""
     environment = os.environ | {"HF_HOME": str(checkout / "hub"), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -86,7 +82,7 @@ print(len(loaded))
         text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert int(done.stdout.split()[-1]) > 300
+    return done.stdout.splitlines()
 
 
 def test_commands_outside_of_the_block_are_known(tmp_path: Path) -> None:
