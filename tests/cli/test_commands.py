@@ -66,6 +66,15 @@ def test_help_and_a_typing_error(name: str, capsys: pytest.CaptureFixture[str]) 
     assert f"unrecognized arguments: {flag}x. Did you mean '{flag}'?" in capsys.readouterr().err
 
 
+def test_a_reader_that_has_enough_ends_a_command_quietly(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "impromptu", "check", "--data_raw", str(tmp_path)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 @pytest.mark.parametrize("words", [["generat"], ["--verson"], ["generate", "--datasets", "nusc"]])
 def test_the_nearest_name_is_given(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -1,6 +1,8 @@
 """The command line: each module here is one command of ``impromptu``."""
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0: done; what was dropped or skipped is told. 1: done, but nothing came of it, or a loss that
     the command was told to treat as a failure. 2: not done; one line says why. 130: interrupted.
+    141: nobody reads on what is printed.
     ``audit`` has codes of its own.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
@@ -47,7 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.check_flags(argv[1:])
     args = parser.parse_args(argv[1:])
     try:
-        return command.run(args)
+        code = command.run(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever reads what is printed, such as head, has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except (OSError, ValueError, ArithmeticError, LookupError, ModuleNotFoundError) as error:
         text = _text(error)
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
