@@ -4,7 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from impromptu.answer_files import Pair, task_of
 from impromptu.cli import Command
 from impromptu.closed_loop import navsim_pickle
 from impromptu.closed_loop.navsim_submission import POLICIES, collect, wanted_tokens
@@ -36,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--out {args.out}: that name is the counts'; name the pickle .pkl")
     require_file_places(args.out, counts_path)
     wanted = wanted_tokens(args.tokens) if args.tokens else None
-    made = collect(Pair(task_of(args.gt), args.gt, args.pred), args.on_unreadable, wanted)
+    made = collect(args.gt, args.pred, args.on_unreadable, wanted)
     about = {
         "team_name": args.team_name,
         "authors": args.authors,

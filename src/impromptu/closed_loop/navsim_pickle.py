@@ -1,8 +1,8 @@
 """Writes a submission as navsim's own script would, without navsim: a pickle of its classes.
 
 A pickle names a class and tells its fields, so the names are enough to write one (Python's
-``pickletools`` documents each opcode). Protocol 3 is read by Python 3.0 and later, and the array
-is named as NumPy 1 does, which NumPy 2 understands: navsim's environment has Python 3.9 and NumPy 1.
+``pickletools`` documents each opcode). navsim's environment has Python 3.9 and NumPy 1: every
+Python 3 reads protocol 3, and arrays are named as NumPy 1 does, which NumPy 2 understands.
 """
 
 import pickle  # noqa: S403 (written, never read)

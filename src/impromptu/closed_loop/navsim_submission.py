@@ -64,11 +64,14 @@ class Submission:
         }
 
 
-def collect(pair: Pair, policy: str, wanted: Sequence[str] | None = None) -> Submission:
+def collect(
+    truth: Path, prediction: Path, policy: str, wanted: Sequence[str] | None = None
+) -> Submission:
     """Read predictions, and put something in the place of those that cannot be read.
 
     Args:
-        pair: True answers to q7 about navsim's frames, and predicted ones.
+        truth: True answers to q7 about navsim's frames.
+        prediction: What was predicted.
         policy: One of ``POLICIES``.
         wanted: The tokens to submit, if not all.
 
@@ -76,29 +79,22 @@ def collect(pair: Pair, policy: str, wanted: Sequence[str] | None = None) -> Sub
         ValueError: A file is malformed or about something else, or the policy is ``fail`` and an
             answer cannot be used.
     """
-    if pair.task != QUESTION.task:
-        raise ValueError(
-            f"{pair.truth}: navsim wants {COUNT} poses over 4 s, which only q7 asks for, not "
-            f"{pair.task}"
-        )
-    joined = join(pair)
-    by_token = _by_token(pair.truth, joined.answers)
-    asked = {t: one for t, one in by_token.items() if wanted is None or t in set(wanted)}
+    joined = join(Pair(QUESTION.task, truth, prediction))
+    by_token = _by_token(truth, joined.answers)
+    kept = by_token.keys() if wanted is None else set(wanted)
+    asked = {token: one for token, one in by_token.items() if token in kept}
     reading = read_answers(
         replace(joined, answers=tuple(asked.values())), replace(QUESTION, read=_read)
     )
     paths: dict[str, Trajectory | None] = {one.id: one.predicted for one in reading.read}
     if reading.lost and policy == FAIL:
-        raise _refused(pair.prediction, reading.lost, len(asked))
-    filled, left_out = Counter[str](), Counter[str]()
-    for lost, path in zip(reading.lost, _filled(policy, reading.lost), strict=True):
-        paths[lost.answer.id] = path
-        (filled if path else left_out)[lost.reason] += 1
+        raise _refused(prediction, reading.lost, len(asked))
+    paths |= _filled(policy, reading.lost)
     placed = {token: paths[one.id] for token, one in asked.items()}
     return Submission(
-        {token: poses(path) for token, path in placed.items() if path},
-        dict(sorted(filled.items())),
-        dict(sorted(left_out.items())),
+        {token: poses(path) for token, path in placed.items() if path is not None},
+        _reasons([one for one in reading.lost if paths[one.answer.id] is not None]),
+        _reasons([one for one in reading.lost if paths[one.answer.id] is None]),
         [token for token in wanted or () if token not in by_token],
         len(by_token) - len(asked),
     )
@@ -156,15 +152,22 @@ def _is_near(path: Trajectory) -> bool:
     return bool((np.abs(path.xy_m) <= limit_m).all())
 
 
-def _filled(policy: str, lost: Sequence[Lost]) -> list[Trajectory | None]:
+def _filled(policy: str, lost: Sequence[Lost]) -> dict[str, Trajectory | None]:
     paths = policies.fill(policy, [one.answer for one in lost], QUESTION) if lost else []
-    return [path if path and _is_near(path) else None for path in paths]
+    return {
+        one.answer.id: path if path is not None and _is_near(path) else None
+        for one, path in zip(lost, paths, strict=True)
+    }
+
+
+def _reasons(lost: Sequence[Lost]) -> dict[str, int]:
+    return dict(sorted(Counter(one.reason for one in lost).items()))
 
 
 def _refused(path: Path, lost: Sequence[Lost], asked: int) -> ValueError:
-    reasons = ", ".join(f"{name} {n}" for name, n in sorted(Counter(o.reason for o in lost).items()))
+    reasons = ", ".join(f"{name} {count}" for name, count in _reasons(lost).items())
     return ValueError(
         f"{path}: {len(lost)} of {asked} answers cannot be used ({reasons}), first "
-        f"{', '.join(one.answer.id for one in lost[:_SHOWN])}; navsim gives no result where a token "
-        f"is missing: --on_unreadable {', '.join(POLICIES[1:])} puts a path in their place"
+        f"{', '.join(one.answer.id for one in lost[:_SHOWN])}; navsim gives no result where a "
+        f"token is missing: --on_unreadable {', '.join(POLICIES[1:])} puts a path in their place"
     )

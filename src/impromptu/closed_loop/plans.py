@@ -45,7 +45,7 @@ def of_rear_axle(path_m: Floats, ego_SE2_planning: SE2) -> Floats:
     lead_m = ego_SE2_planning.transform(np.concatenate([np.zeros((1, 2)), path_m]))
     fine_s = np.linspace(0.0, T_S[-1], _FINE * COUNT + 1)
     moves_m = np.diff(CubicSpline(np.append(0.0, T_S), lead_m)(fine_s), axis=0)
-    yaw_rad = _headings_rad(moves_m, float(mounted_m[0]))[_FINE - 1 :: _FINE]
+    yaw_rad = _followed_rad(moves_m, float(mounted_m[0]))[_FINE - 1 :: _FINE]
     placed: Floats = lead_m[1:] - turned(mounted_m, yaw_rad)
     return placed
 
@@ -61,10 +61,10 @@ def headings_rad(path_m: Floats) -> Floats:
     from_here_m = np.concatenate([np.zeros((1, 2)), path_m])
     velocity = CubicSpline(known_s, from_here_m)(known_s[1:], 1)
     slow = np.linalg.norm(velocity, axis=-1) < SLOWEST_MPS
-    return _headings_rad(np.where(slow[:, None], 0.0, velocity), 0.0)
+    return _followed_rad(np.where(slow[:, None], 0.0, velocity), 0.0)
 
 
-def _headings_rad(moves_m: Floats, ahead_m: float) -> Floats:
+def _followed_rad(moves_m: Floats, ahead_m: float) -> Floats:
     """Return the headings after each of (n, 2) moves of a point so far ahead of the rear axle."""
     directions = np.arctan2(moves_m[:, 1], moves_m[:, 0]).tolist()
     shrink = np.exp(-np.hypot(*moves_m.T) / max(ahead_m, 1e-6)).tolist()
