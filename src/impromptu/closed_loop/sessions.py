@@ -139,6 +139,14 @@ class Sessions:
         """Return how many there are."""
         return len(self._open)
 
+    def __contains__(self, name: str) -> bool:
+        """Tell whether a run of this name is under way."""
+        return name in self._open
+
+    def close(self, name: str) -> None:
+        """Forget a run, if there is one of this name."""
+        self._open.pop(name, None)
+
     def reset(self, name: str) -> Session:
         """Begin a run; an earlier one of this name is over."""
         earlier = self._open.pop(name, None)
