@@ -164,11 +164,11 @@ class Service:
 
     def _find(self, request: Any) -> Rollout:
         name = request.session_uuid
-        if name not in self.server.sessions or name not in self._rollouts:
-            raise RolloutError(
-                "NOT_FOUND",
-                f"session {name!r:.80} has not begun, or is forgotten: start_session first",
-            )
+        try:
+            self.server.sessions.find(name)
+        except OrderError as error:
+            told = f"session {name!r:.80} has not begun, or is forgotten: start_session first"
+            raise RolloutError("NOT_FOUND", told) from error
         return self._rollouts[name]
 
     def _trajectory(self, step: Step, path_m: Floats) -> Any:
