@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 from tests.closed_loop.conftest import Serve
-from tests.closed_loop.requests import arc, noise
+from tests.closed_loop.requests import arc, noise, pose
 from tests.closed_loop.requests import step as ncap_step
 from tests.closed_loop.test_web import VELOCITY, constant, model, planned
 from tests.engines.test_openai import Server as LanguageServer
@@ -99,14 +99,19 @@ class Site:
 
 
 def moved(
-    us: list[int], x_m: list[float], speed_mps: float, name: str = "a", yaw_rad: float = 0.0
-) -> Any:
+    us: list[int], x_m: list[float], speed_mps: float, name: str = "a", yaw_rad: float = 0.0,
+    turn_radps: float = 0.0,
+) -> Any:  # fmt: skip
+    """Return poses on the x axis; what they tell of acceleration is nothing to go by."""
     request = wire.RolloutEgoTrajectory(session_uuid=name)
     for stamp_us, place_m in zip(us, x_m, strict=True):
         one = request.trajectory.poses.add(timestamp_us=stamp_us)
         one.pose.vec.x = place_m
         one.pose.quat.w, one.pose.quat.z = np.cos(yaw_rad / 2), np.sin(yaw_rad / 2)
-        request.dynamic_states.add().linear_velocity.x = speed_mps
+        state = request.dynamic_states.add()
+        state.linear_velocity.x, state.angular_velocity.z = speed_mps, turn_radps
+        if turn_radps:
+            state.linear_acceleration.x, state.linear_acceleration.y = 9.0, -9.0
     return request
 
 
@@ -206,14 +211,17 @@ def test_a_model_is_asked_what_neuroncaps_server_asks(
         for k in range(8):
             us = START_US + 500_000 * k
             site.show(us, pixels=pixels)
-            site.move(us, 2.5 * k)
+            site.move(us, 2.5 * k, 5.0 + 0.1 * k, turn_radps=0.02 * k)
             plan = site.drive(us)
     ours, language.requests = language.requests, []
     with serve(model(language, views=views, image_max_pixels=5_000)) as ncap:
         ncap.post("/reset")
         for k in range(8):
-            assert ncap.post("/infer", ncap_step(k, pixels=pixels)).status_code == 200
+            body = ncap_step(k, pixels=pixels, speed_mps=5.0 + 0.1 * k, yaw_rate_radps=0.02 * k)
+            body["ego2world"] = pose(2.5 * k, 0.0, 0.0)
+            assert ncap.post("/infer", body).status_code == 200
     assert [one["messages"] for one in ours] == [one["messages"] for one in language.requests]
+    assert "X 0.2" in text_of(ours[-1])  # 0.1 m/s more each half second
     assert np.allclose([place[0] for _, place, _ in plan], [17.5 + 2.5 * k for k in range(7)])
 
 
@@ -347,7 +355,8 @@ def test_what_does_not_follow_is_a_failed_precondition(driving: Driving) -> None
             site.drive(START_US + 500_000)
         with refused(failed, "start_session"):
             site.move(START_US + 500_000, x_m=1_000.0)
-        site.move(START_US + 500_000, 2.5)
+        both = [START_US, START_US + 500_000]
+        site.stub.submit_egomotion_observation(moved(both, [0.0, 2.5], 5.0))
         assert len(site.drive(START_US + 500_000)) == 7
 
 
