@@ -111,6 +111,7 @@ class Service:
         """End a rollout."""
         self._find(request)
         self.server.sessions.close(request.session_uuid)
+        del self._rollouts[request.session_uuid]
         return self.wire.Empty()
 
     @_answering
