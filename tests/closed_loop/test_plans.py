@@ -117,3 +117,26 @@ def test_what_the_simulator_tells_of_the_centre_is_told_of_the_rear_axle() -> No
     logged = _step(yaw_rate_radps=0.4, speed_mps=6.0, ego2world=leaning.tolist())
     assert not logged.simulated
     assert np.allclose(logged.velocity_mps, [6.0, 0.4 * 1.461])
+
+
+@pytest.mark.parametrize("radius_m", [8.0, -8.0, 50.0, 1e6])
+@pytest.mark.parametrize("speed_mps", [2.0, 10.0])
+def test_headings_of_a_turn_are_those_of_the_car(radius_m: float, speed_mps: float) -> None:
+    xy_m, yaw_rad = arc(radius_m, speed_mps, 0.5 * np.arange(1, 11))
+    got = plans.headings_rad(np.round(xy_m, 2))
+    off = np.abs(np.remainder(got - yaw_rad + np.pi, 2 * np.pi) - np.pi)
+    assert np.rad2deg(off[:8]).max() < 2.0
+
+
+def test_a_car_that_stops_keeps_its_heading() -> None:
+    xy_m, yaw_rad = arc(20.0, 6.0, 0.5 * np.arange(1, 4))
+    jitter = 0.01 * np.array([[1, 0], [0, 1], [-1, -1], [0, 0], [-1, 1]])
+    got = plans.headings_rad(np.concatenate([xy_m, xy_m[-1] + jitter]))
+    assert np.abs(got[4:] - yaw_rad[-1]).max() < 0.1
+    assert np.ptp(got[4:]) == 0
+    assert not plans.headings_rad(jitter).any()
+
+
+def test_a_car_that_rolls_back_does_not_turn_round() -> None:
+    back = np.stack([-1.5 * np.arange(1, 9), 0.1 * np.arange(8)], axis=-1)
+    assert not plans.headings_rad(back).any()

@@ -7,7 +7,9 @@ import impromptu
 
 SRC = Path(impromptu.__file__).parent
 HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"} | {
+    "carla_driver_interface",
     "fastapi",
+    "grpc",
     "huggingface_hub",
     "llmcompressor",
     "msgpack",

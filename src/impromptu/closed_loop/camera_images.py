@@ -1,7 +1,9 @@
-"""A camera's image as NeuroNCAP sends it, made into one that a language model's server takes."""
+"""A camera's image as a simulator sends it, made into one that a language model's server takes."""
 
 import base64
 import binascii
+import io
+import math
 import struct
 import zlib
 
@@ -12,22 +14,44 @@ from PIL import Image
 from impromptu.closed_loop.torch_archive import read_rgb
 from impromptu.engines._image_budget import at_training_size
 
+_MAX_PIXELS = 50_000_000
 
-def data_uri(text: bytes | memoryview | str, max_pixels: int, min_pixels: int) -> str:
-    """Return a PNG, at the size of the training, of the base64 of ``torch.save`` of an image.
+
+def data_uri(sent: bytes | memoryview | str, max_pixels: int, min_pixels: int) -> str:
+    """Return a PNG, at the size of the training, of an image.
+
+    Args:
+        sent: Bytes of a PNG or JPEG file; any other kind of text is base64 of ``torch.save``.
+        max_pixels: The training's budget.
+        min_pixels: Likewise.
 
     Raises:
-        ValueError: It is not that of a uint8 tensor H x W x 3.
+        ValueError: It is no such file, or not ``torch.save`` of a uint8 tensor H x W x 3.
     """
+    image = _of_file(sent) if isinstance(sent, bytes) else _of_tensor(sent)
+    content = png(np.asarray(at_training_size(image, max_pixels, min_pixels)))
+    return "data:image/png;base64," + base64.b64encode(content).decode()
+
+
+def _of_tensor(text: memoryview | str) -> Image.Image:
     try:
         archive = binascii.a2b_base64(text, strict_mode=True)
     except ValueError as error:
         raise ValueError(f"not base64: {error}") from error
     pixels = read_rgb(archive)
     height, width, _ = pixels.shape
-    image = Image.frombuffer("RGB", (width, height), pixels, "raw", "RGB", 0, 1)
-    content = png(np.asarray(at_training_size(image, max_pixels, min_pixels)))
-    return "data:image/png;base64," + base64.b64encode(content).decode()
+    return Image.frombuffer("RGB", (width, height), pixels, "raw", "RGB", 0, 1)
+
+
+def _of_file(content: bytes) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(content), formats=("PNG", "JPEG"))
+        if math.prod(image.size) > _MAX_PIXELS:
+            raise ValueError(f"{image.size[0]} x {image.size[1]} px")
+        image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"not a PNG or JPEG file of an image: {error}") from error
+    return image
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:

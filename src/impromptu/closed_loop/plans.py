@@ -19,6 +19,8 @@ REACH_M = LOGGED_LIMIT * T_S[-1]
 BRAKE_MPS2 = 6.0
 """The simulated vehicle's own limit."""
 SIDEWAYS_MPS2, TIGHTEST_M = 1.5, 8.0
+SLOWEST_MPS = 0.5
+"""Below it a path in steps of a centimetre, as answers have it, points nowhere."""
 _FINE = 10
 
 Baseline = Literal["constant_velocity", "stop", "echo_route"]
@@ -43,12 +45,26 @@ def of_rear_axle(path_m: Floats, ego_SE2_planning: SE2) -> Floats:
     lead_m = ego_SE2_planning.transform(np.concatenate([np.zeros((1, 2)), path_m]))
     fine_s = np.linspace(0.0, T_S[-1], _FINE * COUNT + 1)
     moves_m = np.diff(CubicSpline(np.append(0.0, T_S), lead_m)(fine_s), axis=0)
-    yaw_rad = _headings_rad(moves_m, float(mounted_m[0]))[_FINE - 1 :: _FINE]
+    yaw_rad = _followed_rad(moves_m, float(mounted_m[0]))[_FINE - 1 :: _FINE]
     placed: Floats = lead_m[1:] - turned(mounted_m, yaw_rad)
     return placed
 
 
-def _headings_rad(moves_m: Floats, ahead_m: float) -> Floats:
+def headings_rad(path_m: Floats) -> Floats:
+    """Return the headings of a rear axle at each of the (n, 2) places of its path.
+
+    It does not slip sideways, so it points along its path: the tangent of the cubic spline
+    through the origin and the places, half a second apart. Where it stands still, all but, or
+    rolls backwards, the heading is kept.
+    """
+    known_s = 0.5 * np.arange(len(path_m) + 1)
+    from_here_m = np.concatenate([np.zeros((1, 2)), path_m])
+    velocity = CubicSpline(known_s, from_here_m)(known_s[1:], 1)
+    slow = np.linalg.norm(velocity, axis=-1) < SLOWEST_MPS
+    return _followed_rad(np.where(slow[:, None], 0.0, velocity), 0.0)
+
+
+def _followed_rad(moves_m: Floats, ahead_m: float) -> Floats:
     """Return the headings after each of (n, 2) moves of a point so far ahead of the rear axle."""
     directions = np.arctan2(moves_m[:, 1], moves_m[:, 0]).tolist()
     shrink = np.exp(-np.hypot(*moves_m.T) / max(ahead_m, 1e-6)).tolist()

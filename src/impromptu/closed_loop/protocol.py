@@ -51,7 +51,7 @@ class Step:
         command: Where the logged route goes from here.
         ego_SE3_lidar: LIDAR_TOP's mounting.
         simulated: Whether the simulator moved the car here, and not the log.
-        images: Base64 text by camera.
+        images: By camera, base64 of ``torch.save`` as text, or the bytes of an image file.
     """
 
     timestamp_ns: int
@@ -62,7 +62,7 @@ class Step:
     command: Command
     ego_SE3_lidar: SE3
     simulated: bool
-    images: Mapping[str, ImageText]
+    images: Mapping[str, ImageText | bytes]
 
     @property
     def world_SE2_ego(self) -> SE2:

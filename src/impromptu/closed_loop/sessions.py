@@ -20,6 +20,8 @@ MAX_STEPS = 256
 KEPT_NS = (PAST_STEPS + 2) * STEP_NS + EDGE_NS
 """The past that a prompt shows, and the two steps before that differences reach back to."""
 
+NEW_RUN = "a new run begins with POST reset, in AlpaSim with start_session"
+
 
 class OrderError(ValueError):
     """A step that does not follow the one before, or a run that has not begun."""
@@ -63,7 +65,7 @@ class Session:
         if step.timestamp_ns < latest_ns:
             raise OrderError(
                 f"timestamp {step.timestamp_ns // 1000} us is not after that of the step before, "
-                f"{latest_ns // 1000} us; a new run begins with POST reset"
+                f"{latest_ns // 1000} us; {NEW_RUN}"
             )
         kept = [one for one in before if one.timestamp_ns >= step.timestamp_ns - KEPT_NS]
         seen = way([*kept, step])
@@ -100,7 +102,7 @@ def way(steps: list[Step]) -> Seen:
     try:
         track = pose_track(stamps_ns, poses, "ego2world", max_gap_ns=MAX_GAP_NS, edge_ns=EDGE_NS)
     except ValueError as error:
-        raise OrderError(f"{error}; a new run begins with POST reset") from error
+        raise OrderError(f"{error}; {NEW_RUN}") from error
     ego = windows(track, stamps_ns[-1:])
     return Seen(ego, _at(ego.times_ns, stamps_ns, _motion(steps)))
 
@@ -138,6 +140,14 @@ class Sessions:
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._open)
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether a run of this name is under way."""
+        return name in self._open
+
+    def close(self, name: str) -> None:
+        """Forget a run, if there is one of this name."""
+        self._open.pop(name, None)
 
     def reset(self, name: str) -> Session:
         """Begin a run; an earlier one of this name is over."""
