@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from impromptu import policies
-from impromptu.answer_files import Answer, Pair, join
+from impromptu.answer_files import Answer, join
+from impromptu.answer_pairs import Pair
 from impromptu.arrays import Floats
 from impromptu.clip import STEP_S, Trajectory
 from impromptu.closed_loop.plans import headings_rad

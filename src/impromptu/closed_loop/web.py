@@ -78,7 +78,7 @@ def app(server: Server) -> "FastAPI":
 
 def _session(request: Any) -> str:
     name: str = request.path_params.get("name", DEFAULT)
-    if not re.match(_NAME, name):
+    if not re.fullmatch(_NAME, name):
         raise RequestError(422, f"session {name!r:.80}: expected up to 64 of A-Z a-z 0-9 . _ -")
     return name
 
