@@ -63,7 +63,7 @@ def test_what_is_there_is_not_driven_again(
     assert main("ncap sim --driver stop --out build/ncap/stop".split()) == 0
     assert "100 runs asked: 0 driven, 100 were there, 0 failed" in capsys.readouterr().out
     assert main("ncap sim --driver echo_route --out build/ncap/stop".split()) == 2
-    assert "choose another --out" in capsys.readouterr().err
+    assert "name another folder" in capsys.readouterr().err
 
 
 def test_an_incomplete_set_is_told(

@@ -200,15 +200,16 @@ def _gpus(config: Config) -> Check:
 
 def _ports(config: Config) -> Check:
     wanted = programs.ports(config)
-    if taken := [port for port in wanted if _taken(port)]:
-        found = f"{', '.join(map(str, taken))} in use"
+    if busy := [port for port in wanted if taken(port)]:
+        found = f"{', '.join(map(str, busy))} in use"
         return Check(
             "ports", "missing", found, "--set first_port=NUMBER, or end what listens there"
         )
     return Check("ports", "ok", ", ".join(map(str, wanted)))
 
 
-def _taken(port: int) -> bool:
+def taken(port: int) -> bool:
+    """Tell whether somebody listens on a port of this machine."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:

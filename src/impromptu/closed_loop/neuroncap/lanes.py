@@ -26,7 +26,7 @@ from impromptu.closed_loop.neuroncap.programs import Ports, Program
 
 WORK, LOGS = ".attempts", "logs"
 """In the folder of runs: what is not finished, and what the programs say."""
-_LOOK_S = 0.5
+_LOOK_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +166,5 @@ def _followed(
         elif time.monotonic() - since_s > config.step_timeout_s:
             raise engine.error(f"has got no step further in {config.step_timeout_s:g} s")
         shared.stop.wait(_LOOK_S)
+    watch()  # runs that failed because another program died are to be driven again
     yield from collect(made, config.out)
