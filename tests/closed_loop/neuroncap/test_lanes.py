@@ -88,14 +88,15 @@ def test_an_engine_that_dies_loses_no_run_that_ended(
     ("wrong", "told"),
     [
         ("die", "the renderer ended with exit code 1"),
-        ("sleep", "the renderer does not answer at http://127.0.0.1:{port}/alive after 2 s"),
+        ("sleep", "the renderer does not answer at http://127.0.0.1:{port}/alive after 5 s"),
         ("die when asked", "the renderer ended with exit code 9"),
     ],
 )
 def test_a_renderer_that_fails_takes_only_its_own_scenario_along(
     wrong: str, told: str, place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place.change(start_timeout_s=2, parallel=1, scenarios=["side-0110", "side-0103"], runs=2)
+    limit = {"start_timeout_s": 5} if wrong == "sleep" else {}
+    place.change(parallel=1, scenarios=["side-0110", "side-0103"], runs=2, **limit)
     place.renderer("0110", wrong)
     assert _run(place) == 1
     told = told.format(port=place.first_port + 1)

@@ -49,13 +49,19 @@ class Attempt:
         return self.folder / TRACE
 
 
-def collect(attempt: Attempt, out: Path) -> Iterator[Ended]:
-    """Move the runs that have ended since the last time to where they are kept."""
+def collect(attempt: Attempt, out: Path, *, failed: bool) -> Iterator[Ended]:
+    """Move the runs that have ended since the last time to where they are kept.
+
+    Args:
+        attempt: Where they came into being.
+        out: Where they are kept.
+        failed: Those too that the engine notes as failed.
+    """
     for number in attempt.numbers:
         made = attempt.log_dir / f"run_{number}"
         metrics, failure = (_whole(made / f"{name}.json") for name in ("metrics", "failure"))
         why = "" if failure is None else str(failure.get("error"))
-        if metrics is None and failure is None:
+        if metrics is None and (failure is None or not failed):
             continue
         if metrics is not None:
             why = _add_trace(attempt, number, made)

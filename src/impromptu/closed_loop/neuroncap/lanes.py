@@ -160,11 +160,14 @@ def _followed(
     config, size, since_s = shared.config, -1, time.monotonic()
     while not engine.ended:
         watch()
-        yield from collect(made, config.out)
+        yield from collect(made, config.out, failed=False)
         if (now := engine.log.stat().st_size + made.trace.stat().st_size) != size:
             size, since_s = now, time.monotonic()
         elif time.monotonic() - since_s > config.step_timeout_s:
             raise engine.error(f"has got no step further in {config.step_timeout_s:g} s")
         shared.stop.wait(_LOOK_S)
-    watch()  # runs that failed because another program died are to be driven again
-    yield from collect(made, config.out)
+    yield from collect(made, config.out, failed=False)
+    # A run that failed because another program died did not fail: that program is to blame.
+    shared.stop.wait(_LOOK_S)
+    watch()
+    yield from collect(made, config.out, failed=True)
