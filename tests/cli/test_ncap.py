@@ -17,7 +17,11 @@ from impromptu.cli import main
 GUIDE = Path(__file__).parents[2] / "neuroncap_evaluation" / "evaluation.md"
 BLOCKS = re.findall(r"```bash\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
 LINES = [line for block in BLOCKS for line in block.splitlines()]
-COMMANDS = [line for line in LINES if line.startswith("impromptu ncap ") and "--server" not in line]
+COMMANDS = [
+    line
+    for line in LINES
+    if line.startswith(("impromptu ncap sim", "impromptu ncap score")) and "--server" not in line
+]
 
 
 @pytest.fixture(scope="module")

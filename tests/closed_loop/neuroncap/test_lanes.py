@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -10,15 +12,21 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.closed_loop.neuroncap.conftest import SCENARIOS, Place
+from tests.closed_loop.neuroncap.conftest import ROOT, SCENARIOS, Place
 
 from impromptu.cli import main
 
+GUIDE = (ROOT / "neuroncap_evaluation/evaluation.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^impromptu ncap (?:doctor|run) .*", GUIDE, re.MULTILINE)
 ALL = sorted(f"{scenario}/run_{run}" for scenario in SCENARIOS for run in range(3))
 
 
 def _run(place: Place, *words: str) -> int:
-    return main(["ncap", "run", *place.words, *words])
+    """Run the guide's command with another file."""
+    (command,) = (line for line in COMMANDS if line.startswith("impromptu ncap run") and
+                  line.endswith("config.yaml"))  # fmt: skip
+    (at,) = (number for number, word in enumerate(shlex.split(command)) if word == "--config")
+    return main([*shlex.split(command)[1:at], *place.words, *words])
 
 
 def _at(run: str) -> tuple[float, float]:
@@ -88,7 +96,11 @@ def test_an_engine_that_dies_loses_no_run_that_ended(
     ("wrong", "told"),
     [
         ("die", "the renderer ended with exit code 1"),
-        ("sleep", "the renderer does not answer at http://127.0.0.1:{port}/alive after 5 s"),
+        pytest.param(
+            "sleep",
+            "the renderer does not answer at http://127.0.0.1:{port}/alive after 5 s",
+            marks=pytest.mark.slow,
+        ),
         ("die when asked", "the renderer ended with exit code 9"),
     ],
 )
@@ -126,7 +138,11 @@ def test_a_run_whose_trace_is_anothers_is_not_kept_as_driven(
 
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGTERM, signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)],
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+    ],
 )
 def test_whoever_ends_it_nothing_stays_and_the_next_one_goes_on(
     number: signal.Signals, place: Place, capsys: pytest.CaptureFixture[str]
@@ -204,27 +220,35 @@ def test_a_language_models_server_that_dies_ends_it(
     assert place.left_over() == []
 
 
-def test_the_simulator_takes_the_engines_place(
-    place: Place, capsys: pytest.CaptureFixture[str]
+def test_the_guides_commands_run(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    some = ["frontal-0110", "side-0921"]
-    place.change(engine="simulator", scenarios=some, runs=2, gpus=[7], nuscenes="nowhere")
-    assert _run(place) == 0
+    """From the repository's folder: the doctor, and the simulator in the engine's place."""
+    monkeypatch.chdir(ROOT)
+    doctor, _, tried = [shlex.split(line)[1:] for line in COMMANDS]
+    assert main(doctor) in (0, 1), "whatever there is on this machine"
+    assert "nuScenes tables" in capsys.readouterr().out
+    more = [
+        f"out={place.out}",
+        f"first_port={place.first_port}",
+        "scenarios=[side-0103, side-0921]",
+    ]
+    assert main([*tried, *more]) == 0
     assert "4 runs asked: 4 driven" in capsys.readouterr().out
     direct = place.folder / "direct"
-    words = ["--scenarios", *some, "--runs", "2", "--out", str(direct)]
+    words = ["--scenarios", "side-0103", "side-0921", "--runs", "2", "--out", str(direct)]
     assert main(["ncap", "sim", "--driver", "constant_velocity", *words]) == 0
     for run in place.finished():
-        there, here = (json.loads((one / run / "metrics.json").read_text()) for one in
-                       (direct, place.out))  # fmt: skip
+        there, here = (
+            json.loads((one / run / "metrics.json").read_text()) for one in (direct, place.out)
+        )
         assert here == pytest.approx(there, abs=1e-6)
 
 
 def test_the_door_runs_the_command_with_its_own_file(tmp_path: Path) -> None:
-    root = Path(__file__).parents[3]
     door = tmp_path / "neuroncap_evaluation/run.sh"
     door.parent.mkdir()
-    door.write_bytes((root / "neuroncap_evaluation/run.sh").read_bytes())
+    door.write_bytes((ROOT / "neuroncap_evaluation/run.sh").read_bytes())
     (tmp_path / "bin").mkdir()
     found = tmp_path / "bin/impromptu"
     found.write_text('#!/bin/sh\necho "$@"\n')
