@@ -48,12 +48,16 @@ def _about(config: Config) -> dict[str, Any]:
 
 @contextmanager
 def _ended_by(*signals: signal.Signals) -> Iterator[None]:
-    """Have signals end the command as an exception does, so that nothing stays running."""
+    """Have signals end the command as an exception does, so that nothing stays running.
+
+    One that is ignored stays so: nohup has SIGHUP ignored.
+    """
 
     def end(number: int, _: object) -> None:
         raise SystemExit(128 + number)
 
-    before = {one: signal.signal(one, end) for one in signals}
+    heard = [one for one in signals if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {one: signal.signal(one, end) for one in heard}
     try:
         yield
     finally:

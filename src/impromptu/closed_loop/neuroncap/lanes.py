@@ -143,13 +143,12 @@ def _attempt(
         for port, child in servers.items():
             wait_alive(child, port, "/alive", config.start_timeout_s, watch)
         engine = start(programs.engine(config, lane, made))
-        left = len(numbers)
+        left = list(numbers)
         for ended in _followed(shared, made, engine, watch):
-            left -= 1
+            left.remove(ended.run)
             yield ended
         if left:
-            code = engine.process.returncode
-            raise engine.error(f"ended with exit code {code}, {left} runs not driven")
+            engine.require()
     shutil.rmtree(made.folder)
 
 
