@@ -17,7 +17,11 @@ from impromptu.cli import main
 GUIDE = Path(__file__).parents[2] / "neuroncap_evaluation" / "evaluation.md"
 BLOCKS = re.findall(r"```bash\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
 LINES = [line for block in BLOCKS for line in block.splitlines()]
-COMMANDS = [line for line in LINES if line.startswith("impromptu ncap ") and "--server" not in line]
+COMMANDS = [
+    line
+    for line in LINES
+    if line.startswith(("impromptu ncap sim", "impromptu ncap score")) and "--server" not in line
+]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,7 @@ def test_what_is_there_is_not_driven_again(
     assert main("ncap sim --driver stop --out build/ncap/stop".split()) == 0
     assert "100 runs asked: 0 driven, 100 were there, 0 failed" in capsys.readouterr().out
     assert main("ncap sim --driver echo_route --out build/ncap/stop".split()) == 2
-    assert "choose another --out" in capsys.readouterr().err
+    assert "name another folder" in capsys.readouterr().err
 
 
 def test_an_incomplete_set_is_told(

@@ -316,7 +316,7 @@ def test_a_run_that_breaks_off_is_failed_not_scored(tmp_path: Path) -> None:
 def test_one_folder_holds_runs_of_one_driver(tmp_path: Path) -> None:
     campaign.open_folder(tmp_path, {"driver": "stop"})
     campaign.open_folder(tmp_path, {"driver": "stop"})
-    with pytest.raises(FileExistsError, match="choose another --out"):
+    with pytest.raises(FileExistsError, match="name another folder"):
         campaign.open_folder(tmp_path, {"driver": "echo_route"})
 
 

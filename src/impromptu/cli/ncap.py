@@ -2,9 +2,14 @@
 
 import argparse
 
-from impromptu.cli import Command, _ncap_score, _ncap_sim
+from impromptu.cli import Command, _ncap_doctor, _ncap_run, _ncap_score, _ncap_sim
 
-_PARTS = {"score": _ncap_score.PART, "sim": _ncap_sim.PART}
+_PARTS = {
+    "doctor": _ncap_doctor.PART,
+    "run": _ncap_run.PART,
+    "score": _ncap_score.PART,
+    "sim": _ncap_sim.PART,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,4 +24,4 @@ def run(args: argparse.Namespace) -> int:
     return _PARTS[args.part].run(args)
 
 
-COMMAND = Command("the closed loop: drive scenarios (sim), score runs (score)", add_arguments, run)
+COMMAND = Command("the closed loop: drive scenarios (run, sim), score them", add_arguments, run)

@@ -47,11 +47,11 @@ def open_folder(out: Path, about: dict[str, Any]) -> None:
     record = out / _RECORD
     if not record.exists():
         if any(out.glob("*-*/run_*")):
-            raise FileExistsError(f"{out}: holds runs, but no {_RECORD}; choose another --out")
+            raise FileExistsError(f"{out}: holds runs, but no {_RECORD}; name another folder")
         write_json(record, about)
     elif (there := read_json(record)) != about:
         raise FileExistsError(
-            f"{out}: holds runs of {there}, asked for are runs of {about}; choose another --out"
+            f"{out}: holds runs of {there}, asked for are runs of {about}; name another folder"
         )
 
 
