@@ -104,7 +104,7 @@ def alone(work: Path) -> Iterator[None]:
                 raise BlockingIOError
         except BlockingIOError as error:
             raise ValueError(
-                f"{work.parent}: another run is writing here; wait for it or choose another --out"
+                f"{work.parent}: another run is writing here; wait for it or choose another folder"
             ) from error
         try:
             yield
