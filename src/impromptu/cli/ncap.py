@@ -2,9 +2,9 @@
 
 import argparse
 
-from impromptu.cli import Command, _ncap_score, _ncap_sim
+from impromptu.cli import Command, _ncap_score, _ncap_sim, _ncap_video
 
-_PARTS = {"score": _ncap_score.PART, "sim": _ncap_sim.PART}
+_PARTS = {"score": _ncap_score.PART, "sim": _ncap_sim.PART, "video": _ncap_video.PART}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,4 +19,8 @@ def run(args: argparse.Namespace) -> int:
     return _PARTS[args.part].run(args)
 
 
-COMMAND = Command("the closed loop: drive scenarios (sim), score runs (score)", add_arguments, run)
+COMMAND = Command(
+    "the closed loop: drive scenarios (sim), score runs (score), film them (video)",
+    add_arguments,
+    run,
+)
