@@ -2,14 +2,14 @@
 
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor
 
 from impromptu.files import atomic_bytes
 
@@ -20,19 +20,26 @@ _SAMPLE_PX = 320
 _LOOP_FOREVER = b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
 
 
-def palette_of(frames: Iterable[Image.Image]) -> Image.Image:
-    """Return a palette image of 255 colours that suits some frames of one size."""
+def palette_of(frames: Iterable[Image.Image], kept: Sequence[str] = ()) -> list[int]:
+    """Return at most 255 colours, three numbers each, that suit some frames of one size.
+
+    Args:
+        frames: Where the colours are from.
+        kept: Colours that must be among them, however small their share is.
+    """
     samples = [
         frame.resize(_within(frame.size, _SAMPLE_PX), Image.Resampling.NEAREST) for frame in frames
     ]
     if not samples:
         raise ValueError("a GIF of no frames was asked for")
-    montage = np.concatenate([np.asarray(sample) for sample in samples])
-    return Image.fromarray(montage).quantize(_CLEAR, Image.Quantize.MEDIANCUT)
+    montage = Image.fromarray(np.concatenate([np.asarray(sample) for sample in samples]))
+    reduced = montage.quantize(_CLEAR - len(kept), Image.Quantize.MEDIANCUT)
+    first = [level for colour in kept for level in ImageColor.getrgb(colour)]
+    return [*first, *(reduced.getpalette() or ())]
 
 
 def write_gif(
-    path: Path, frames: Iterable[Image.Image], palette: Image.Image, every_ms: int, last_ms: int
+    path: Path, frames: Iterable[Image.Image], palette: Sequence[int], every_ms: int, last_ms: int
 ) -> int:
     """Write RGB frames of one size as an endless GIF; return how many.
 
@@ -47,7 +54,7 @@ def write_gif(
         last_ms: How long the last one is.
     """
     colours = np.zeros((256, 3), np.uint8)
-    known = np.array(palette.getpalette(), np.uint8).reshape(-1, 3)
+    known = np.array(palette, np.uint8).reshape(-1, 3)
     colours[: len(known)] = known
     colours[len(known) :] = known[0]
     shared = Image.new("P", (1, 1))

@@ -8,7 +8,7 @@ from impromptu.closed_loop import gallery, table
 from impromptu.closed_loop.film import EVERY_MS, LAST_MS, Film
 from impromptu.closed_loop.gallery import Choice, Shelf, Shown
 from impromptu.files import atomic_bytes, require_writable
-from impromptu.moving_pictures import library, palette_of, write_gif, write_mp4
+from impromptu.moving_pictures import library, write_gif, write_mp4
 from impromptu.progress import track
 
 
@@ -51,7 +51,7 @@ def _filmed(args: argparse.Namespace, models: list[Shelf], choice: Choice) -> Sh
     film, stem = Film(takes), f"{choice.scenario}-run_{choice.run}"
     moving, still = args.out / f"{stem}.{args.form}", args.out / f"{stem}.png"
     if args.form == "gif":
-        write_gif(moving, film.frames(), palette_of(film.samples()), EVERY_MS, LAST_MS)
+        write_gif(moving, film.frames(), film.palette(), EVERY_MS, LAST_MS)
     else:
         write_mp4(moving, film.frames(), EVERY_MS, LAST_MS)
     with atomic_bytes(still) as file:

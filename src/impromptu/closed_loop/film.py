@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from impromptu.closed_loop.birds_eye import above
 from impromptu.closed_loop.front_view import FrontView
 from impromptu.closed_loop.takes import Take
+from impromptu.moving_pictures import palette_of
 from impromptu.pictures import run_style
 
 MOST_MODELS = 4
@@ -18,6 +19,7 @@ EVERY_MS, LAST_MS = 100, 2000
 _SAMPLES = 5
 _WIDTH_PX, _FRONT_PX, _ABOVE_PX = 480, 270, 320
 _TITLE_PX, _CAPTION_PX, _GAP_PX, _EDGE_PX = 34, 48, 4, 6
+_COLUMN_PX = _CAPTION_PX + _FRONT_PX + _GAP_PX + _ABOVE_PX
 _SHADE, _INK, _QUIET, _RED, _GREEN = "#14181d", "#f2f4f6", "#aab4be", "#c9271b", "#0f766e"
 
 
@@ -37,6 +39,7 @@ class Film:
         ]
         self.begin_us = min(take.begin_us for take in takes)
         self.end_us = max(take.end_us for take in takes)
+        self._ended = dict[str, Image.Image]()
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -47,15 +50,19 @@ class Film:
         """Return width and height of its frames, both even."""
         count = len(self.takes)
         width = count * _WIDTH_PX + (count - 1) * _GAP_PX
-        return width, _TITLE_PX + _CAPTION_PX + _FRONT_PX + _GAP_PX + _ABOVE_PX
+        return width, _TITLE_PX + _COLUMN_PX
 
     def frames(self) -> Iterator[Image.Image]:
         """Yield all frames; the last shows how every run ended."""
         for number in range(len(self)):
             yield self.frame(self.begin_us + number * EVERY_MS * 1000)
 
-    def samples(self) -> Iterator[Image.Image]:
-        """Yield a few frames that have all its colours."""
+    def palette(self) -> list[int]:
+        """Return the colours of a GIF of it: those of the captions, and what suits its pictures."""
+        kept = [_SHADE, _INK, _QUIET, _RED, _GREEN, "white", *self.colours]
+        return palette_of(self._samples(), kept)
+
+    def _samples(self) -> Iterator[Image.Image]:
         for third in range(_SAMPLES):
             yield self.frame(self.begin_us + third * (self.end_us - self.begin_us) // _SAMPLES)
         yield self.last()
@@ -70,7 +77,7 @@ class Film:
         self._title(ImageDraw.Draw(sheet), stamp_us, sheet.width)
         for position, view in enumerate(self.views):
             left = position * (_WIDTH_PX + _GAP_PX)
-            self._column(sheet, left, view, stamp_us)
+            sheet.paste(self._column(view, stamp_us), (left, _TITLE_PX))
         return sheet
 
     def _title(self, draw: ImageDraw.ImageDraw, stamp_us: int, width: int) -> None:
@@ -84,49 +91,56 @@ class Film:
         beside = 24 + round(_font(15, True).getlength(name))
         _write(draw, (beside, 10), first.title, _QUIET, _font(13), width - clock_px - beside - 20)
 
-    def _column(self, sheet: Image.Image, left: int, view: FrontView, stamp_us: int) -> None:
-        """Draw one model's caption, its camera, and its scene from above."""
-        top = _TITLE_PX + _CAPTION_PX
-        size = (_WIDTH_PX, _ABOVE_PX)
-        sheet.paste(view.picture(stamp_us), (left, top))
-        sheet.paste(
-            above(view.take, stamp_us, view.colour, size), (left, top + _FRONT_PX + _GAP_PX)
-        )
-        draw = ImageDraw.Draw(sheet)
-        _caption(draw, left, view, stamp_us)
-        _status(draw, left, top, view.take, stamp_us)
+    def _column(self, view: FrontView, stamp_us: int) -> Image.Image:
+        """Draw one model's caption, camera and scene from above; once only what stands still."""
+        if stamp_us < view.take.end_us:
+            return _column(view, stamp_us)
+        if view.take.model not in self._ended:
+            self._ended[view.take.model] = _column(view, view.take.end_us)
+        return self._ended[view.take.model]
 
 
-def _caption(draw: ImageDraw.ImageDraw, left: int, view: FrontView, stamp_us: int) -> None:
-    take, top = view.take, _TITLE_PX
-    draw.rectangle([left + 10, top + 3, left + 24, top + 17], view.colour, "white")
+def _column(view: FrontView, stamp_us: int) -> Image.Image:
+    take, size = view.take, (_WIDTH_PX, _ABOVE_PX)
+    column = Image.new("RGB", (_WIDTH_PX, _COLUMN_PX), _SHADE)
+    column.paste(view.picture(stamp_us), (0, _CAPTION_PX))
+    column.paste(above(take, stamp_us, view.colour, size), (0, _COLUMN_PX - _ABOVE_PX))
+    draw = ImageDraw.Draw(column)
+    _caption(draw, take, view.colour, stamp_us)
+    _status(draw, take, stamp_us)
+    return column
+
+
+def _caption(draw: ImageDraw.ImageDraw, take: Take, colour: str, stamp_us: int) -> None:
+    draw.rectangle([10, 3, 24, 17], colour, "white")
     speed = f"{take.speed_mps(stamp_us):.1f} m/s"
     speed_px = round(_font(15).getlength(speed))
-    draw.text((left + _WIDTH_PX - 10 - speed_px, top), speed, _INK, _font(15))
-    _write(draw, (left + 32, top), take.model, _INK, _font(15, True), _WIDTH_PX - speed_px - 60)
+    draw.text((_WIDTH_PX - 10 - speed_px, 0), speed, _INK, _font(15))
+    _write(draw, (32, 0), take.model, _INK, _font(15, True), _WIDTH_PX - speed_px - 60)
     ended = f"collision at {_since_s(take):.1f} s" if take.hit else "no collision"
     text = f"score {take.outcome.score:.2f} of 5, {ended}"
-    _write(draw, (left + 32, top + 23), text, _QUIET, _font(13), _WIDTH_PX - 42)
+    _write(draw, (32, 23), text, _QUIET, _font(13), _WIDTH_PX - 42)
 
 
-def _status(draw: ImageDraw.ImageDraw, left: int, top: int, take: Take, stamp_us: int) -> None:
+def _status(draw: ImageDraw.ImageDraw, take: Take, stamp_us: int) -> None:
     """Tell what must not be missed: a collision, the end, a plan that is not the model's own."""
-    if take.hit and stamp_us >= take.hit.stamp_us:
-        text = f"COLLISION at {_since_s(take):.1f} s, {take.hit.impact_mps:.1f} m/s"
-        _banner(draw, left, top, text, _RED)
-        bottom = top + _FRONT_PX + _GAP_PX + _ABOVE_PX - 1
-        draw.rectangle([left, top, left + _WIDTH_PX - 1, bottom], None, _RED, _EDGE_PX)
-        return
-    if stamp_us >= take.end_us:
-        _banner(draw, left, top, "over, no collision", _GREEN)
     planned = take.plan(stamp_us)
     if planned and not planned[1]:
-        _banner(draw, left, top + _FRONT_PX - 28, "the answer could not be read", _SHADE)
+        _banner(draw, _CAPTION_PX + _FRONT_PX - 28, "the answer could not be read", _SHADE)
+    if stamp_us < take.end_us:
+        return
+    if take.hit:
+        text = f"COLLISION at {_since_s(take):.1f} s, {take.hit.impact_mps:.1f} m/s"
+        frame = [0, _CAPTION_PX, _WIDTH_PX - 1, _COLUMN_PX - 1]
+        draw.rectangle(frame, None, _RED, _EDGE_PX)
+        _banner(draw, _CAPTION_PX, text, _RED)
+    else:
+        _banner(draw, _CAPTION_PX, "over, no collision", _GREEN)
 
 
-def _banner(draw: ImageDraw.ImageDraw, left: int, top: int, text: str, colour: str) -> None:
+def _banner(draw: ImageDraw.ImageDraw, top: int, text: str, colour: str) -> None:
     font = _font(15, True)
-    middle, half = left + _WIDTH_PX // 2, round(font.getlength(text)) // 2 + 12
+    middle, half = _WIDTH_PX // 2, round(font.getlength(text)) // 2 + 12
     draw.rectangle([middle - half, top, middle + half, top + 27], colour)
     draw.text((middle, top + 13), text, "white", font, "mm")
 
