@@ -16,26 +16,35 @@ from impromptu.files import atomic_bytes
 SUFFIXES = (".jpg", ".jpeg", ".png")
 _CLEAR = 255
 """The palette's entry for what has not changed since the frame before."""
-_SAMPLE_PX = 320
+_SAMPLE_PX, _SAMPLES = 320, 32
 _LOOP_FOREVER = b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
 
 
 def palette_of(frames: Iterable[Image.Image], kept: Sequence[str] = ()) -> list[int]:
-    """Return at most 255 colours, three numbers each, that suit some frames of one size.
+    """Return at most 255 colours, three numbers each, that suit frames of one size.
 
     Args:
         frames: Where the colours are from.
         kept: Colours that must be among them, however small their share is.
     """
-    samples = [
-        frame.resize(_within(frame.size, _SAMPLE_PX), Image.Resampling.NEAREST) for frame in frames
-    ]
+    samples = _spread(frames)
     if not samples:
         raise ValueError("a GIF of no frames was asked for")
     montage = Image.fromarray(np.concatenate([np.asarray(sample) for sample in samples]))
     reduced = montage.quantize(_CLEAR - len(kept), Image.Quantize.MEDIANCUT)
     first = [level for colour in kept for level in ImageColor.getrgb(colour)]
     return [*first, *(reduced.getpalette() or ())]
+
+
+def _spread(frames: Iterable[Image.Image]) -> list[Image.Image]:
+    """Return some frames, made small, evenly from first to last, however many there are."""
+    kept, every = list[Image.Image](), 1
+    for number, frame in enumerate(frames):
+        if number % every == 0:
+            kept.append(frame.resize(_within(frame.size, _SAMPLE_PX), Image.Resampling.NEAREST))
+        if len(kept) > _SAMPLES:
+            kept, every = kept[::2], 2 * every
+    return kept
 
 
 def write_gif(
@@ -103,7 +112,8 @@ def _write_frame(
 
 def _compressed(pixels: NDArray[np.uint8]) -> bytes:
     """Return (h, w) palette indices in the blocks of GIF's own compression."""
-    whole = Image.fromarray(pixels, "P")
+    height, width = pixels.shape
+    whole = Image.frombytes("P", (width, height), pixels.tobytes())
     whole.putpalette([0] * 768)
     buffer = BytesIO()
     whole.save(buffer, format="GIF", interlace=0, optimize=False)

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from PIL import Image
@@ -10,8 +9,6 @@ from PIL import Image
 from impromptu.cli import Command
 from impromptu.files import require_file_places
 from impromptu.moving_pictures import folder_frames, palette_of, video_frames, write_gif
-
-_SAMPLE_EVERY = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +34,7 @@ def run(args: argparse.Namespace) -> int:
     hz = args.fps or (2.0 if args.source.is_dir() else 10.0)
     every_ms = round(1000 / hz)
     # Colours are chosen in a first reading; frames are not kept.
-    samples = islice(_frames(args, hz), 0, None, _SAMPLE_EVERY)
-    palette = palette_of(samples)
+    palette = palette_of(_frames(args, hz))
     count = write_gif(args.out, _frames(args, hz), palette, every_ms, max(every_ms, 1000))
     print(f"{args.out}: {count} images at {hz:g} a second, {args.out.stat().st_size:,} bytes")
     return 0

@@ -39,7 +39,7 @@ class Film:
         ]
         self.begin_us = min(take.begin_us for take in takes)
         self.end_us = max(take.end_us for take in takes)
-        self._ended = dict[str, Image.Image]()
+        self._ended = dict[int, Image.Image]()
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -75,9 +75,9 @@ class Film:
         """Draw one."""
         sheet = Image.new("RGB", self.size_px, _SHADE)
         self._title(ImageDraw.Draw(sheet), stamp_us, sheet.width)
-        for position, view in enumerate(self.views):
+        for position in range(len(self.views)):
             left = position * (_WIDTH_PX + _GAP_PX)
-            sheet.paste(self._column(view, stamp_us), (left, _TITLE_PX))
+            sheet.paste(self._column(position, stamp_us), (left, _TITLE_PX))
         return sheet
 
     def _title(self, draw: ImageDraw.ImageDraw, stamp_us: int, width: int) -> None:
@@ -91,13 +91,14 @@ class Film:
         beside = 24 + round(_font(15, True).getlength(name))
         _write(draw, (beside, 10), first.title, _QUIET, _font(13), width - clock_px - beside - 20)
 
-    def _column(self, view: FrontView, stamp_us: int) -> Image.Image:
+    def _column(self, position: int, stamp_us: int) -> Image.Image:
         """Draw one model's caption, camera and scene from above; once only what stands still."""
+        view = self.views[position]
         if stamp_us < view.take.end_us:
             return _column(view, stamp_us)
-        if view.take.model not in self._ended:
-            self._ended[view.take.model] = _column(view, view.take.end_us)
-        return self._ended[view.take.model]
+        if position not in self._ended:
+            self._ended[position] = _column(view, view.take.end_us)
+        return self._ended[position]
 
 
 def _column(view: FrontView, stamp_us: int) -> Image.Image:

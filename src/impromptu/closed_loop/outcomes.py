@@ -47,7 +47,7 @@ def read(runs: Path, v_ref: VRef) -> tuple[list[Outcome], list[Failed]]:
             continue
         try:
             found = _outcome(folder, scenario, run, v_ref)
-        except (KeyError, TypeError, IndexError) as error:
+        except (AttributeError, KeyError, TypeError, IndexError) as error:
             raise ValueError(f"{folder}: not as the engine writes it: {error!r}") from error
         outcomes += [found] if isinstance(found, Outcome) else []
         failed += [found] if isinstance(found, Failed) else []

@@ -87,7 +87,7 @@ def load(folder: Path, scenario: str, trace: Sequence[Mapping[str, Any]]) -> Rec
     Raises:
         OSError: A file is missing.
         ValueError: One is not JSON.
-        KeyError, TypeError, IndexError: One is not as the engine writes it.
+        AttributeError, KeyError, TypeError, IndexError: One is not as the engine writes it.
     """
     actors = [_actor(row) for row in read_json(folder / "actors.json")]
     reference = read_json(folder / "reference_trajectory.json")

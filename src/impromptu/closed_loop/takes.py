@@ -11,6 +11,7 @@ from impromptu.arrays import Floats, Ints
 from impromptu.closed_loop import collisions, recorded
 from impromptu.closed_loop.recorded import Recorded, Track
 from impromptu.closed_loop.scores import Outcome
+from impromptu.closed_loop.tracker import WAYPOINTS
 from impromptu.files import read_json
 from impromptu.geometry import turned
 from impromptu.miniature.world import SIZES_M, Shape
@@ -122,8 +123,10 @@ def taken(model: str, folder: Path, outcome: Outcome) -> Take:
             _plans(folder, trace, run.ego),
             _hit(run),
         )
-    except (KeyError, TypeError, IndexError) as error:
+    except (AttributeError, KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{folder}: not as the engine writes it: {error!r}") from error
+    except ValueError as error:
+        raise ValueError(f"{folder}: not as the engine writes it: {error}") from error
 
 
 def _about(folder: Path) -> Mapping[str, Any]:
@@ -160,6 +163,6 @@ def _plans(folder: Path, trace: Sequence[Mapping[str, Any]], ego: Track) -> Plan
         table = read_json(path)
         stamps, plans, read = [int(key) for key in table], [*table.values()], [True] * len(table)
     stamps_us = np.array(stamps, dtype=np.int64)
-    planned_m = np.array(plans, dtype=np.float64).reshape(len(stamps), -1, 2)
+    planned_m = np.array(plans, dtype=np.float64).reshape(-1, WAYPOINTS, 2)
     pose = ego.at(stamps_us)[:, None]
     return Plans(stamps_us, pose[..., :2] + turned(planned_m, pose[..., 2]), read)
