@@ -17,6 +17,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 _CLEAR = 255
 """The palette's entry for what has not changed since the frame before."""
 _SAMPLE_PX, _SAMPLES = 320, 32
+# One thread: the same bytes each time. Looking ahead less takes a third of the memory.
+_ENCODING = {"crf": "20", "preset": "fast", "x264-params": "threads=1:rc-lookahead=10"}
 _LOOP_FOREVER = b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
 
 
@@ -136,7 +138,7 @@ def write_mp4(path: Path, frames: Iterable[Image.Image], every_ms: int, last_ms:
             if stream is None:
                 stream = container.add_stream("libx264", rate=round(1000 / every_ms))
                 stream.width, stream.height, stream.pix_fmt = *frame.size, "yuv420p"
-                stream.options = {"crf": "20", "threads": "1", "x264-params": "threads=1"}
+                stream.options = _ENCODING
             for _ in range(round(last_ms / every_ms) if last else 1):
                 container.mux(stream.encode(av.VideoFrame.from_image(frame)))
             count += 1

@@ -56,7 +56,7 @@ def _filmed(args: argparse.Namespace, models: list[Shelf], choice: Choice) -> Sh
         write_mp4(moving, film.frames(), EVERY_MS, LAST_MS)
     with atomic_bytes(still) as file:
         film.last().save(file, format="PNG", optimize=True)
-    return Shown(film, moving.name, still.name)
+    return Shown(takes, film.size_px, moving.name, still.name)
 
 
 PART = Command("films of models side by side, and a page that shows them", add_arguments, run)

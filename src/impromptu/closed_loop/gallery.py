@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from impromptu.closed_loop import outcomes, recorded
-from impromptu.closed_loop.film import MOST_MODELS, Film
+from impromptu.closed_loop.film import MOST_MODELS
 from impromptu.closed_loop.outcomes import VRef
 from impromptu.closed_loop.scenarios import CATEGORIES
 from impromptu.closed_loop.scores import Outcome
@@ -48,16 +48,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """A film on the page, and the file names of it and of its last frame."""
+    """A film on the page: whose runs, its size, and the file names of it and of its last frame."""
 
-    film: Film
+    takes: Sequence[Take]
+    size_px: tuple[int, int]
     moving: str
     still: str
-
-    @property
-    def takes(self) -> Sequence[Take]:
-        """Return the runs in it."""
-        return self.film.takes
 
 
 def shelves(folders: Sequence[Path], v_ref: VRef) -> list[Shelf]:
