@@ -1,5 +1,6 @@
 """What a film shows, looked up in its pixels."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,12 +62,49 @@ def test_above_everything_is_in_its_place(pair: list[Take]) -> None:
     assert like(image, ORANGE)[level + 25 : level + 30, middle].all(), "the way come is behind"
 
 
-def test_the_view_turns_with_the_ego(simulated: Take) -> None:
-    """The ego drives east, towards the standing car: that is up."""
-    assert simulated.pose(simulated.begin_us)[2] == pytest.approx(0.0, abs=0.01)
-    actor = np.argwhere(like(above(simulated, simulated.end_us, ORANGE, SIZE), "#c4342e"))
-    assert actor[:, 0].mean() < METRE_PX * AHEAD_M
-    assert abs(actor[:, 1].mean() - SIZE[0] / 2) < METRE_PX
+def test_the_view_turns_with_the_ego(tmp_path: Path) -> None:
+    """It drives north along x = 15 m: the car 15 m further north, 5 m east, is ahead right."""
+    run = engine_run(tmp_path / "stationary-0099" / "run_0", 1.0)
+    lines: list[dict[str, object]] = [
+        {"timestamp_us": 500_000 * k, "x_m": 15.0, "y_m": -15.0, "yaw_rad": np.pi / 2}
+        | {"speed_mps": 0.0}
+        for k in range(3)
+    ]
+    (run / "trace.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    actor = np.argwhere(like(above(take_of(run), 500_000, ORANGE, SIZE), "#c4342e"))
+    place = METRE_PX * (AHEAD_M - 15), SIZE[0] / 2 + 5 * METRE_PX
+    assert actor.mean(axis=0) == pytest.approx(place, abs=3)
+    assert np.ptp(actor, axis=0) == pytest.approx([2 * METRE_PX, 4 * METRE_PX], abs=6)
+
+
+def test_where_they_touched_is_ringed(pair: list[Take]) -> None:
+    """The front of the ego, 2.509 m ahead of its pose."""
+    images = [above(pair[0], at_us, ORANGE, SIZE) for at_us in (2_599_999, 2_600_000)]
+    assert not like(images[0], "#e0281b").any()
+    ring = np.argwhere(like(images[1], "#e0281b"))
+    place = METRE_PX * (AHEAD_M - 2.509), SIZE[0] / 2
+    assert (ring.max(axis=0) + ring.min(axis=0)) / 2 == pytest.approx(place, abs=3)
+
+
+def test_the_simulators_street_or_a_grid(pair: list[Take], simulated: Take) -> None:
+    asphalt = "#54575e"
+    there = above(simulated, simulated.begin_us, ORANGE, SIZE)
+    assert like(there, asphalt).mean() > 0.1
+    assert not like(above(pair[0], 2_000_000, ORANGE, SIZE), asphalt).any()
+
+
+def test_what_has_ended_is_drawn_once(pair: list[Take], monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, whole = list[int](), FrontView.picture
+
+    def noted(view: FrontView, stamp_us: int) -> Image.Image:
+        drawn.append(stamp_us)
+        return whole(view, stamp_us)
+
+    monkeypatch.setattr(FrontView, "picture", noted)
+    film = Film(pair[:1])
+    for at_us in (2_500_000, 2_600_000, 3_000_000, 9_000_000):
+        film.frame(at_us)
+    assert drawn == [2_500_000, 2_600_000]
 
 
 def test_a_collision_is_marked_when_it_happens(pair: list[Take]) -> None:
