@@ -43,7 +43,8 @@ def _spread(frames: Iterable[Image.Image]) -> list[Image.Image]:
     kept, every = list[Image.Image](), 1
     for number, frame in enumerate(frames):
         if number % every == 0:
-            kept.append(frame.resize(_within(frame.size, _SAMPLE_PX), Image.Resampling.NEAREST))
+            size = _within(frame.size, min(frame.width, _SAMPLE_PX))
+            kept.append(frame.resize(size, Image.Resampling.NEAREST))
         if len(kept) > _SAMPLES:
             kept, every = kept[::2], 2 * every
     return kept

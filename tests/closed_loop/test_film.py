@@ -66,8 +66,13 @@ def test_the_view_turns_with_the_ego(tmp_path: Path) -> None:
     """It drives north along x = 15 m: the car 15 m further north, 5 m east, is ahead right."""
     run = engine_run(tmp_path / "stationary-0099" / "run_0", 1.0)
     lines: list[dict[str, object]] = [
-        {"timestamp_us": 500_000 * k, "x_m": 15.0, "y_m": -15.0, "yaw_rad": np.pi / 2}
-        | {"speed_mps": 0.0}
+        {
+            "timestamp_us": 500_000 * k,
+            "x_m": 15.0,
+            "y_m": -15.0,
+            "yaw_rad": np.pi / 2,
+            "speed_mps": 0.0,
+        }
         for k in range(3)
     ]
     (run / "trace.jsonl").write_text("\n".join(map(json.dumps, lines)))
