@@ -65,4 +65,9 @@ def test_a_full_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(OSError, match="No space left on device") as caught:
         write_json(tmp_path / "a.json", 1)
     assert caught.value.filename == str(tmp_path / "a.json")
+
+
+def test_an_error_with_words_of_its_own_keeps_them(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"^source\.png: cut short$"), atomic_writer(tmp_path / "a"):
+        raise OSError("source.png: cut short")
     assert not list(tmp_path.iterdir())

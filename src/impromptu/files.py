@@ -43,7 +43,7 @@ def _placed(path: Path, **options: str | int) -> Iterator[IO[Any]]:
         os.replace(temporary, path)
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
+        if isinstance(error, OSError) and error.errno and error.filename is None:
             error.filename = str(path)  # a full disk does not tell
         raise
 

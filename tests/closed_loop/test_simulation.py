@@ -252,6 +252,7 @@ def test_a_single_run_needs_no_folder_of_its_own(tmp_path: Path) -> None:
     [
         ({"actors.json": [{"dims": [1, 2, 3]}]}, "run_1: not as the engine writes it"),
         ({"metrics.json": {}}, "any_collide@0.0s"),
+        ({"ego_poses.json": []}, "run_1: not as the engine writes it"),
     ],
 )
 def test_files_that_are_not_the_engines_are_named(

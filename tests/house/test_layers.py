@@ -7,6 +7,7 @@ import impromptu
 
 SRC = Path(impromptu.__file__).parent
 HEAVY = {"torch", "transformers", "llamafactory", "ray", "sglang", "vllm", "nuscenes", "av2"} | {
+    "av",
     "carla_driver_interface",
     "fastapi",
     "grpc",
@@ -37,6 +38,7 @@ LAYERS = (
         "workers",
         "content_keys",
         "local_server",
+        "moving_pictures",
         "taxonomy",
     ),
     ("checkpoints", "fetching"),

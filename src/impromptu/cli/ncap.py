@@ -2,13 +2,14 @@
 
 import argparse
 
-from impromptu.cli import Command, _ncap_doctor, _ncap_run, _ncap_score, _ncap_sim
+from impromptu.cli import Command, _ncap_doctor, _ncap_run, _ncap_score, _ncap_sim, _ncap_video
 
 _PARTS = {
     "doctor": _ncap_doctor.PART,
     "run": _ncap_run.PART,
     "score": _ncap_score.PART,
     "sim": _ncap_sim.PART,
+    "video": _ncap_video.PART,
 }
 
 
@@ -24,4 +25,6 @@ def run(args: argparse.Namespace) -> int:
     return _PARTS[args.part].run(args)
 
 
-COMMAND = Command("the closed loop: drive scenarios (run, sim), score them", add_arguments, run)
+COMMAND = Command(
+    "the closed loop: drive scenarios (run, sim), score and film them", add_arguments, run
+)

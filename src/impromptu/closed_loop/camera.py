@@ -14,15 +14,16 @@ from impromptu.miniature.canvas import Canvas, Lens
 from impromptu.miniature.mesh import TEMPLATES, Faces, placed
 from impromptu.miniature.nuscenes_rig import CAMERAS, EGO_SE3_LIDAR, SIZE_PX, camera
 from impromptu.miniature.render import Weather, air, lit
-from impromptu.miniature.world import SIZES_M
+from impromptu.miniature.world import SIZES_M, Shape
 
 SIZES_PX = {"1600x900": (1600, 900), "800x450": (800, 450)}
 _WEATHER: Weather = "clear"
-_PAINT = np.array([[196.0, 52.0, 46.0]])
+PAINT_RGB = (196, 52, 46)
+"""The actor's."""
 
 
 @cache
-def _flat_street() -> road.Quads:
+def flat_street() -> road.Quads:
     """Return the street without its slopes: the closed loop is driven on a plane."""
     quads = road.painted()
     corners, middle = quads.corners_m.copy(), quads.middle_m.copy()
@@ -61,19 +62,22 @@ class Cameras:
 
     def picture(self, channel: str, stage: Stage, step: int, pose: Floats) -> NDArray[np.uint8]:
         """Return (H, W, 3) of what a camera sees at one step from a (3,) rear-axle pose."""
+        return self.view(channel, stage.draw.shape, stage.actor[10 * step], pose)
+
+    def view(self, channel: str, shape: Shape, box: Floats, pose: Floats) -> NDArray[np.uint8]:
+        """Return it of an actor whose (5,) box is told: x, y, yaw, length, width."""
         lens, ego_SE3_camera = self.lenses[channel]
         world_SE3_ego = SE3(about_z(pose[2]), np.array([pose[0], pose[1], 0.0]))
         canvas = Canvas(lens, world_SE3_ego @ ego_SE3_camera, air(_WEATHER), supersampling=1)
-        canvas.paint(_flat_street())
-        canvas.place(lit(_actor(stage, step), _WEATHER))
+        canvas.paint(flat_street())
+        canvas.place(lit(_actor(shape, box), _WEATHER))
         return np.asarray(canvas.finished())
 
 
-def _actor(stage: Stage, step: int) -> Faces:
-    shape, box = stage.draw.shape, stage.actor[10 * step]
+def _actor(shape: Shape, box: Floats) -> Faces:
     size_m = np.array([SIZES_M[shape]])
     middle = np.array([[box[0], box[1], size_m[0, 2] / 2]])
-    return placed(TEMPLATES[shape], size_m, about_z(box[2:3]), middle, _PAINT)
+    return placed(TEMPLATES[shape], size_m, about_z(box[2:3]), middle, np.array([PAINT_RGB], float))
 
 
 def _matrix(pose: SE3) -> list[list[float]]:
