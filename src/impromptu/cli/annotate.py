@@ -1,8 +1,8 @@
 """``impromptu annotate``: have a teacher model answer what no log tells (q3, q4, q5)."""
 
 import argparse
-import os
 import sys
+from math import inf
 from pathlib import Path
 
 from impromptu.annotation import FOLDER, Annotated, Teacher, annotate
@@ -10,7 +10,7 @@ from impromptu.annotation.prompts import TASKS
 from impromptu.annotation.writing import AGREEMENT
 from impromptu.asking import Outcome, Spending
 from impromptu.cli import Command
-from impromptu.cli._parser import seed
+from impromptu.cli._parser import require_key, seed
 from impromptu.engines import Decoding, Settings
 from impromptu.engines.openai import RETRIES
 
@@ -91,8 +91,9 @@ def _refuse(args: argparse.Namespace) -> None:
         raise ValueError(f"--timeout_s {args.timeout_s:g}: expected more than 0")
     if args.teacher and (Path(args.teacher).name != args.teacher or args.teacher.startswith(".")):
         raise ValueError(f"--teacher {args.teacher}: expected the name of a folder")
-    if args.api_key_env and not os.environ.get(args.api_key_env):
-        raise ValueError(f"--api_key_env {args.api_key_env}: no such environment variable is set")
+    require_key(args.api_key_env)
+    if args.temperature is not None and not 0 <= args.temperature < inf:
+        raise ValueError(f"--temperature {args.temperature:g}: expected 0 or more")
     if args.repeats > 1 and args.temperature == 0:
         raise ValueError(
             f"--repeats {args.repeats} at --temperature 0: greedy answers would all be the same; "
