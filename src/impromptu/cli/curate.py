@@ -8,6 +8,7 @@ from typing import Any
 
 from impromptu.asking import Outcome, Spending
 from impromptu.cli import Command
+from impromptu.cli._parser import require_key
 from impromptu.curation import funnel, grouping, running
 from impromptu.curation.recipe import CurationRecipe, load_recipe
 from impromptu.curation.selection import select, write_fates
@@ -42,9 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model", default="", metavar="NAME", help="the teacher, as the server calls it")
     add(
         "--api_key_env",
-        default="OPENAI_API_KEY",
         metavar="NAME",
-        help="environment variable with the key; a local server needs none",
+        help=f"environment variable that holds the key [{Settings().api_key_env}, if it is set]",
     )
     add("--concurrency", type=int, default=32, metavar="N", help="requests under way at once")
     add("--budget_tokens", type=int, metavar="N", help="stop asking when so many are used [none]")
@@ -78,10 +78,11 @@ def _ask(
     args: argparse.Namespace, recipe: CurationRecipe, chosen: Sequence[Any], made: dict[str, Any]
 ) -> bool:
     """Ask the chosen stages; tell whether all was asked."""
+    require_key(args.api_key_env)
     settings = Settings(
         model=args.model,
         base_url=args.base_url,
-        api_key_env=args.api_key_env,
+        api_key_env=args.api_key_env or Settings().api_key_env,
         concurrency=args.concurrency,
     )
     left = args.budget_tokens
@@ -108,6 +109,8 @@ def _tell(name: str, outcome: Outcome, answers: int) -> None:
     print(f"{name}: {answers:,} answers, {outcome.accepted:,} of them new")
     for reason, many in outcome.rejected.most_common():
         print(f"  {many:,} replies of no use, {reason}: {outcome.problems[reason]:.160}")
+    if outcome.elsewhere:
+        print(f"  {outcome.elsewhere:,} being asked by another run; what ends last has all")
     if used:
         print(f"  {used:,} tokens")
 

@@ -60,8 +60,9 @@ class Curation:
     lost: Counter[tuple[State, str]] = field(default_factory=Counter)
 
     def look_up(self, stage: Stage) -> Answers:
-        """Take in what is known of a stage by now."""
+        """Take in what is known of a stage by now, to another run too."""
         store = self.stores[stage.name]
+        store.refresh()
         self.known[stage.name] = Answers(store, store.rejections(), self.recipe.repairs)
         return self.known[stage.name]
 
@@ -174,6 +175,8 @@ def _left(spending: Spending, outcome: Outcome) -> Spending:
 
 def write_labels(curation: Curation) -> None:
     """Write what is known of every keyframe by now as a label table."""
+    for stage in STAGES:
+        curation.look_up(stage)
     curation.lost.clear()
     out, schema = curation.out / LABELS, label_table.SCHEMA
     with (
