@@ -1,5 +1,6 @@
 """What a store keeps through kills, other processes, and lines that are none."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -31,6 +32,10 @@ def test_a_key_is_of_id_prompt_schema_and_repeat() -> None:
     ]
     assert len({one.key, *(other.key for other in others)}) == 5
     assert Request("a", "b").key == one.key
+    # What is stored under it must be found for ever.
+    known = json.dumps(['"\u00e9\n', hashlib.sha256(b"b").hexdigest(), 0]).encode()
+    key = hashlib.blake2b(known, digest_size=16).digest()
+    assert Request('"\u00e9\n', "b").key == key
     with pytest.raises(ValueError, match="1 <image> markers for 0 images"):
         Request("a", "<image>")
 

@@ -270,6 +270,7 @@ def test_of_two_runs_the_one_that_ends_last_writes_what_both_asked(
     with served(teacher(truth)) as url:
         settings = Settings(MODEL, base_url=url)
         with running.open_curation(samples, tmp_path, CurationRecipe(), settings) as first:
+            assert not list(running.proposals(first))
             with running.open_curation(samples, tmp_path, CurationRecipe(), settings) as other:
                 for stage in STAGES:
                     running.ask(other, stage, Spending())
