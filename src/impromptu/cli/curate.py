@@ -9,7 +9,7 @@ from typing import Any
 from impromptu.asking import Outcome, Spending
 from impromptu.cli import Command
 from impromptu.cli._parser import require_key
-from impromptu.curation import funnel, grouping, running
+from impromptu.curation import funnel, grouping, running, to_review
 from impromptu.curation.recipe import CurationRecipe, load_recipe
 from impromptu.curation.selection import select, write_fates
 from impromptu.curation.stages import STAGES
@@ -17,6 +17,7 @@ from impromptu.engines import Settings
 from impromptu.files import atomic_writer, require_writable, write_json
 
 FATES, KEPT, FUNNEL, CATEGORIES = "fates.parquet", "kept.jsonl", "funnel.json", "categories.json"
+TO_REVIEW = "to_review"
 _ASKING = tuple(stage.name for stage in STAGES)
 
 
@@ -137,6 +138,9 @@ def _select(samples: Path | None, out: Path, recipe: CurationRecipe, made: dict[
     with atomic_writer((out / FUNNEL).with_suffix(".md")) as file:
         file.write(page)
     print(page)
+    if samples:
+        many = to_review.write(out / TO_REVIEW / "labels.jsonl", tables, recipe, samples)
+        print(f"{many:,} labels for people to check: impromptu review --dir {out / TO_REVIEW}")
     print(f"clips: {out / KEPT}; what became of every keyframe: {out / FATES}")
 
 
