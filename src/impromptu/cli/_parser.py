@@ -24,6 +24,13 @@ def require_key(variable: str | None) -> None:
         raise ValueError(f"--api_key_env {variable}: no such environment variable is set")
 
 
+def require_at_least_1(args: argparse.Namespace, *flags: str) -> None:
+    """Raise a ``ValueError`` for a flag that is given and smaller."""
+    for flag in flags:
+        if (value := getattr(args, flag)) is not None and value < 1:
+            raise ValueError(f"--{flag} {value}: expected at least 1")
+
+
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Ends the help of each flag that takes a value with its default in brackets."""
 

@@ -10,7 +10,7 @@ from impromptu.annotation.prompts import TASKS
 from impromptu.annotation.writing import AGREEMENT
 from impromptu.asking import Outcome, Spending
 from impromptu.cli import Command
-from impromptu.cli._parser import require_key, seed
+from impromptu.cli._parser import require_at_least_1, require_key, seed
 from impromptu.engines import Decoding, Settings
 from impromptu.engines.openai import RETRIES
 
@@ -81,9 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _refuse(args: argparse.Namespace) -> None:
     """Raise a ``ValueError`` for a value that cannot be."""
-    for flag in _AT_LEAST_1:
-        if (value := getattr(args, flag)) is not None and value < 1:
-            raise ValueError(f"--{flag} {value}: expected at least 1")
+    require_at_least_1(args, *_AT_LEAST_1)
     for flag in ("max_retries", "price_in", "price_out"):
         if (value := getattr(args, flag)) < 0:
             raise ValueError(f"--{flag} {value}: expected 0 or more")

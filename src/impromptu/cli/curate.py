@@ -8,7 +8,7 @@ from typing import Any
 
 from impromptu.asking import Outcome, Spending
 from impromptu.cli import Command
-from impromptu.cli._parser import require_key
+from impromptu.cli._parser import require_at_least_1, require_key
 from impromptu.curation import funnel, grouping, running, to_review
 from impromptu.curation.recipe import CurationRecipe, load_recipe
 from impromptu.curation.selection import select, write_fates
@@ -58,9 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask, select, tell; return 1 where the budget ended it."""
-    for flag in ("concurrency", "budget_tokens"):
-        if (value := getattr(args, flag)) is not None and value < 1:
-            raise ValueError(f"--{flag} {value}: expected at least 1")
+    require_at_least_1(args, "concurrency", "budget_tokens")
     recipe = load_recipe(args.recipe)
     require_writable(args.out)
     chosen = [stage for stage in STAGES if stage.name in args.stages]
