@@ -1,5 +1,6 @@
 """What a store keeps through kills, other processes, and lines that are none."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -31,6 +32,10 @@ def test_a_key_is_of_id_prompt_schema_and_repeat() -> None:
     ]
     assert len({one.key, *(other.key for other in others)}) == 5
     assert Request("a", "b").key == one.key
+    # What is stored under it must be found for ever.
+    known = json.dumps(['"\u00e9\n', hashlib.sha256(b"b").hexdigest(), 0]).encode()
+    key = hashlib.blake2b(known, digest_size=16).digest()
+    assert Request('"\u00e9\n', "b").key == key
     with pytest.raises(ValueError, match="1 <image> markers for 0 images"):
         Request("a", "<image>")
 
@@ -51,13 +56,48 @@ def test_what_is_put_is_there_and_in_the_next_run(tmp_path: Path, text: str) -> 
 
 
 def test_other_settings_need_another_store(tmp_path: Path) -> None:
-    with open_store(tmp_path, {"model": "m", "temperature": 0.0}):
-        pass
+    with open_store(tmp_path, {"model": "m", "temperature": 0.0}) as store:
+        store.put(ASKED[0], reply_to(ASKED[0], reason="empty"))
     with (
         pytest.raises(ValueError, match=r"made otherwise .*temperature was 0.0, is 0.7"),
         open_store(tmp_path, {"model": "m", "temperature": 0.7}),
     ):
         pass
+
+
+def test_settings_that_gave_no_reply_give_way(tmp_path: Path) -> None:
+    with open_store(tmp_path, {"model": "mistyped"}):
+        pass
+    with open_store(tmp_path, {"model": "m"}) as store:
+        store.put(ASKED[0], reply_to(ASKED[0]))
+    with open_store(tmp_path, {"model": "m"}) as store:
+        assert ASKED[0] in store
+
+
+USE = """
+import sys
+from pathlib import Path
+from impromptu.asking.store import open_store
+with open_store(Path(sys.argv[1]), {"model": sys.argv[2]}):
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_settings_of_a_run_under_way_do_not_give_way(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", USE, str(tmp_path)]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    piped = subprocess.PIPE
+    with subprocess.Popen([*words, "m"], env=env, stdin=piped, stdout=piped, text=True) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "open\n"
+        other, same = (
+            subprocess.run([*words, model], env=env, input="", capture_output=True, text=True)
+            for model in ("other", "m")
+        )
+        run.communicate("")
+    assert "model was 'm', is 'other'" in other.stderr
+    assert (same.returncode, same.stdout) == (0, "open\n")
 
 
 def test_a_torn_line_is_cut_before_the_next_is_written(tmp_path: Path) -> None:

@@ -17,10 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from impromptu import clip_table, miniature
+from impromptu.asking import Spending
 from impromptu.breakdown import labels
 from impromptu.cli import main
-from impromptu.curation import keyframes
+from impromptu.curation import keyframes, running
 from impromptu.curation.label_table import VOTES
+from impromptu.curation.recipe import CurationRecipe
+from impromptu.curation.stages import STAGES
+from impromptu.engines import Settings
 from impromptu.files import read_json
 from impromptu.miniature.teacher import MODEL, Said, Teacher, served
 from impromptu.miniature.unusual import Curator, four_steps, plant
@@ -233,6 +237,7 @@ def test_nobody_there(
         (["--samples", "nowhere"], "clips: no clip tables; expected a folder that"),
         (["--concurrency", "0"], "--concurrency 0: expected at least 1"),
         (["--stages", "guess"], "invalid choice: 'guess'"),
+        (["--api_key_env", "NOT_SET"], "NOT_SET: no such environment variable is set"),
     ],
 )
 def test_bad_flags_are_told(
@@ -244,6 +249,34 @@ def test_bad_flags_are_told(
         code = int(str(error.code))
     assert code == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_mistyped_model_is_told_and_leaves_nothing_in_the_way(
+    samples: Path,
+    truth: dict[str, tuple[str, ...]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with served(teacher(truth)) as url:
+        assert curate(samples, tmp_path, url, "--model", "mistyped") == 2
+        assert "there is no model 'mistyped'" in capsys.readouterr().err
+        assert curate(samples, tmp_path, url) == 0
+    assert voted(tmp_path) == truth
+
+
+def test_of_two_runs_the_one_that_ends_last_writes_what_both_asked(
+    samples: Path, truth: dict[str, tuple[str, ...]], tmp_path: Path
+) -> None:
+    with served(teacher(truth)) as url:
+        settings = Settings(MODEL, base_url=url)
+        with running.open_curation(samples, tmp_path, CurationRecipe(), settings) as first:
+            assert not list(running.proposals(first))
+            with running.open_curation(samples, tmp_path, CurationRecipe(), settings) as other:
+                for stage in STAGES:
+                    running.ask(other, stage, Spending())
+            running.write_labels(first)
+            assert sum(1 for _ in running.proposals(first)) == sum(map(bool, truth.values()))
+    assert voted(tmp_path) == truth
 
 
 def test_selecting_before_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ Script = Callable[[str, int], Reply]
 SAMPLES = [Sample(f"log/{k}/q4", (), f"question {k}", "") for k in range(12)]
 
 
-def said(*texts: str, reason: str = "stop") -> Reply:
+def said(*texts: str | None, reason: str = "stop") -> Reply:
     choices = [
         {"index": k, "finish_reason": reason, "message": {"role": "assistant", "content": text}}
         for k, text in enumerate(texts)
@@ -234,12 +234,14 @@ def test_an_answer_that_is_none_is_an_error(server: Server, body: Any, told: str
 
 
 def test_finish_reasons_are_kept_and_unknown_ones_are_errors(server: Server) -> None:
-    reasons = {"question 0": "length", "question 1": "content_filter"}
-    server.script = lambda text, _: said("half", reason=reasons[text])
-    answers = _ask(server.settings, SAMPLES[:2])
-    cut, filtered = (answers[one.id] for one in SAMPLES[:2])
+    reasons = {"question 0": "length", "question 1": "content_filter", "question 2": "stop"}
+    texts = {"question 2": None}
+    server.script = lambda text, _: said(texts.get(text, "half"), reason=reasons[text])
+    answers = _ask(server.settings, SAMPLES[:3])
+    cut, filtered, silent = (answers[one.id] for one in SAMPLES[:3])
     assert cut == Completion("half", "length")
     assert filtered == Completion("", "error", "the server ended it: content_filter")
+    assert silent == Completion("", "error", "the reply has no text")
 
 
 def test_several_answers_stay_together(server: Server) -> None:
@@ -298,11 +300,25 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
     assert not any(b"sesame" in path.read_bytes() for path in tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("key", ["sesame\n", "sesame\rx", "se same", "s\u00e9same"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("MY_KEY", key)
+    settings = replace(server.settings, api_key_env="MY_KEY")
+    with pytest.raises(ValueError, match=r"MY_KEY: sign \d of the \d of this key is") as error:
+        infer(SAMPLES[:1], "openai", ENGINE, settings, tmp_path / "p.jsonl")
+    assert "same" not in str(error.value)
+    assert not server.requests
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
         (Settings("m"), "expected --base_url"),
         (Settings("m", base_url="x:1"), "expected the server"),
+        (Settings("m", base_url="http://x:999999/v1"), "expected the server"),
+        (Settings("m", base_url="http:/x/v1"), "expected the server"),
         (Settings(base_url="http://x/v1"), "no model given"),
     ],
 )

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class Request:
             raise ValueError(f"{self.id}: {marks} {IMAGE} markers for {len(self.images)} images")
         asked = self.prompt + ("" if self.schema is None else "\0" + json.dumps(self.schema))
         told = hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest()
-        whole = json.dumps([self.id, told, self.repeat]).encode()
+        whole = f'[{quoted(self.id)}, "{told}", {self.repeat}]'.encode()
         object.__setattr__(self, "prompt_sha256", told)
         object.__setattr__(self, "key", hashlib.blake2b(whole, digest_size=16).digest())
 

@@ -24,6 +24,8 @@ from impromptu.files import read_json, require_writable, write_json
 ANSWERS, REJECTED, SETTINGS = "answers.jsonl", "rejected.jsonl", "settings.json"
 _BEGINS = b'{"key": "'
 _KEY = slice(len(_BEGINS), len(_BEGINS) + 32)
+_IN_USE = 1 << 56
+"""The byte of ``claims`` that every run holds together with others; beyond those of keys."""
 
 
 class Store:
@@ -105,6 +107,37 @@ class Store:
                     reasons[key] = names.setdefault(reason, reason)
         return {key: reason for key, reason in reasons.items() if key not in self._places}
 
+    def agree(self, settings: Mapping[str, Any]) -> None:
+        """Hold on to the settings that this store's replies are made with.
+
+        Those of a run that got no reply, for its model's name was mistyped say, give way.
+
+        Raises:
+            ValueError: There are replies made with others, or a run that asks with others.
+        """
+        record = self.folder / SETTINGS
+        if self._is_ours_alone() and not (record.exists() and self._has_replies()):
+            write_json(record, dict(settings))
+        fcntl.lockf(self._claims, fcntl.LOCK_SH, 1, _IN_USE)
+        told = read_json(record)
+        differing = [key for key in settings if told.get(key) != settings[key]]
+        if differing:
+            was = (f"{key} was {told.get(key)!r}, is {settings[key]!r}" for key in differing)
+            raise ValueError(
+                f"{self.folder} already holds answers made otherwise (see {SETTINGS}): "
+                + ", ".join(was)
+            )
+
+    def _is_ours_alone(self) -> bool:
+        try:
+            fcntl.lockf(self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _IN_USE)
+        except OSError:  # another run is under way
+            return False
+        return True
+
+    def _has_replies(self) -> bool:
+        return any(os.fstat(handle).st_size for handle in (self._answers, self._rejected))
+
     def close(self) -> None:
         """Write all through to the disk, and let go of everything."""
         for handle in (self._answers, self._rejected, self._claims):
@@ -165,17 +198,8 @@ def open_store(folder: Path, settings: Mapping[str, Any]) -> Iterator[Store]:
         OSError: It cannot be written to.
     """
     require_writable(folder)
-    record = folder / SETTINGS
-    if not record.exists():
-        write_json(record, dict(settings))
-    told = read_json(record)
-    differing = [key for key in settings if told.get(key) != settings[key]]
-    if differing:
-        raise ValueError(
-            f"{folder} already holds answers made otherwise (see {SETTINGS}): "
-            + ", ".join(f"{key} was {told.get(key)!r}, is {settings[key]!r}" for key in differing)
-        )
     with closing(Store(folder)) as store:
+        store.agree(settings)
         yield store
 
 

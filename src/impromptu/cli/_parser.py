@@ -1,6 +1,7 @@
 """How a command line is read: a typing error is answered with what was meant, defaults are told."""
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -15,6 +16,19 @@ def seed(word: str) -> int:
     if not word.isascii() or not word.isdigit() or int(word) >= 1 << 32:
         raise argparse.ArgumentTypeError(f"expected a whole number from 0 to 2^32 - 1, got {word}")
     return int(word)
+
+
+def require_key(variable: str | None) -> None:
+    """Raise a ``ValueError`` where ``--api_key_env`` names a variable that is not set."""
+    if variable is not None and not os.environ.get(variable):
+        raise ValueError(f"--api_key_env {variable}: no such environment variable is set")
+
+
+def require_at_least_1(args: argparse.Namespace, *flags: str) -> None:
+    """Raise a ``ValueError`` for a flag that is given and smaller."""
+    for flag in flags:
+        if (value := getattr(args, flag)) is not None and value < 1:
+            raise ValueError(f"--{flag} {value}: expected at least 1")
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

@@ -1,8 +1,8 @@
 """``impromptu annotate``: have a teacher model answer what no log tells (q3, q4, q5)."""
 
 import argparse
-import os
 import sys
+from math import inf
 from pathlib import Path
 
 from impromptu.annotation import FOLDER, Annotated, Teacher, annotate
@@ -10,7 +10,7 @@ from impromptu.annotation.prompts import TASKS
 from impromptu.annotation.writing import AGREEMENT
 from impromptu.asking import Outcome, Spending
 from impromptu.cli import Command
-from impromptu.cli._parser import seed
+from impromptu.cli._parser import require_at_least_1, require_key, seed
 from impromptu.engines import Decoding, Settings
 from impromptu.engines.openai import RETRIES
 
@@ -81,9 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _refuse(args: argparse.Namespace) -> None:
     """Raise a ``ValueError`` for a value that cannot be."""
-    for flag in _AT_LEAST_1:
-        if (value := getattr(args, flag)) is not None and value < 1:
-            raise ValueError(f"--{flag} {value}: expected at least 1")
+    require_at_least_1(args, *_AT_LEAST_1)
     for flag in ("max_retries", "price_in", "price_out"):
         if (value := getattr(args, flag)) < 0:
             raise ValueError(f"--{flag} {value}: expected 0 or more")
@@ -91,8 +89,9 @@ def _refuse(args: argparse.Namespace) -> None:
         raise ValueError(f"--timeout_s {args.timeout_s:g}: expected more than 0")
     if args.teacher and (Path(args.teacher).name != args.teacher or args.teacher.startswith(".")):
         raise ValueError(f"--teacher {args.teacher}: expected the name of a folder")
-    if args.api_key_env and not os.environ.get(args.api_key_env):
-        raise ValueError(f"--api_key_env {args.api_key_env}: no such environment variable is set")
+    require_key(args.api_key_env)
+    if args.temperature is not None and not 0 <= args.temperature < inf:
+        raise ValueError(f"--temperature {args.temperature:g}: expected 0 or more")
     if args.repeats > 1 and args.temperature == 0:
         raise ValueError(
             f"--repeats {args.repeats} at --temperature 0: greedy answers would all be the same; "

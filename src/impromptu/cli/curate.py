@@ -8,7 +8,8 @@ from typing import Any
 
 from impromptu.asking import Outcome, Spending
 from impromptu.cli import Command
-from impromptu.curation import funnel, grouping, running
+from impromptu.cli._parser import require_at_least_1, require_key
+from impromptu.curation import funnel, grouping, running, to_review
 from impromptu.curation.recipe import CurationRecipe, load_recipe
 from impromptu.curation.selection import select, write_fates
 from impromptu.curation.stages import STAGES
@@ -16,6 +17,7 @@ from impromptu.engines import Settings
 from impromptu.files import atomic_writer, require_writable, write_json
 
 FATES, KEPT, FUNNEL, CATEGORIES = "fates.parquet", "kept.jsonl", "funnel.json", "categories.json"
+TO_REVIEW = "to_review"
 _ASKING = tuple(stage.name for stage in STAGES)
 
 
@@ -42,9 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model", default="", metavar="NAME", help="the teacher, as the server calls it")
     add(
         "--api_key_env",
-        default="OPENAI_API_KEY",
         metavar="NAME",
-        help="environment variable with the key; a local server needs none",
+        help=f"environment variable that holds the key [{Settings().api_key_env}, if it is set]",
     )
     add("--concurrency", type=int, default=32, metavar="N", help="requests under way at once")
     add("--budget_tokens", type=int, metavar="N", help="stop asking when so many are used [none]")
@@ -57,9 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask, select, tell; return 1 where the budget ended it."""
-    for flag in ("concurrency", "budget_tokens"):
-        if (value := getattr(args, flag)) is not None and value < 1:
-            raise ValueError(f"--{flag} {value}: expected at least 1")
+    require_at_least_1(args, "concurrency", "budget_tokens")
     recipe = load_recipe(args.recipe)
     require_writable(args.out)
     chosen = [stage for stage in STAGES if stage.name in args.stages]
@@ -78,10 +77,11 @@ def _ask(
     args: argparse.Namespace, recipe: CurationRecipe, chosen: Sequence[Any], made: dict[str, Any]
 ) -> bool:
     """Ask the chosen stages; tell whether all was asked."""
+    require_key(args.api_key_env)
     settings = Settings(
         model=args.model,
         base_url=args.base_url,
-        api_key_env=args.api_key_env,
+        api_key_env=args.api_key_env or Settings().api_key_env,
         concurrency=args.concurrency,
     )
     left = args.budget_tokens
@@ -108,6 +108,8 @@ def _tell(name: str, outcome: Outcome, answers: int) -> None:
     print(f"{name}: {answers:,} answers, {outcome.accepted:,} of them new")
     for reason, many in outcome.rejected.most_common():
         print(f"  {many:,} replies of no use, {reason}: {outcome.problems[reason]:.160}")
+    if outcome.elsewhere:
+        print(f"  {outcome.elsewhere:,} being asked by another run; what ends last has all")
     if used:
         print(f"  {used:,} tokens")
 
@@ -134,6 +136,9 @@ def _select(samples: Path | None, out: Path, recipe: CurationRecipe, made: dict[
     with atomic_writer((out / FUNNEL).with_suffix(".md")) as file:
         file.write(page)
     print(page)
+    if samples:
+        many = to_review.write(out / TO_REVIEW / "labels.jsonl", tables, recipe, samples)
+        print(f"{many:,} labels for people to check: impromptu review --dir {out / TO_REVIEW}")
     print(f"clips: {out / KEPT}; what became of every keyframe: {out / FATES}")
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from impromptu.cli import Command
+from impromptu.cli._parser import require_at_least_1
 from impromptu.shards import SPLITS
 from impromptu.shards.counts import losses
 from impromptu.shards.organizing import Result, organize
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Organize; return 1 if no question came of it."""
+    require_at_least_1(args, "workers")
     result = organize(args.data_root, args.out, args.split, args.workers)
     _tell_left_out(result)
     dropped, written = Counter[str](), 0

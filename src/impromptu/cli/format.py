@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from impromptu.cli import Command
+from impromptu.cli._parser import require_at_least_1
 from impromptu.shards import SPLITS
 from impromptu.shards.counts import losses
 from impromptu.shards.formatting import Invalid, format_split
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Format; return 1 if no record is left."""
+    require_at_least_1(args, "workers")
     result = format_split(args.data_root, args.split, args.invalid, args.workers)
     for path in result.missing:
         print(f"missing: {path}", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from impromptu import backends, engines, plugins
 from impromptu.backends import Backend
 from impromptu.cli import Command
+from impromptu.cli._parser import require_key
 from impromptu.engines import Decoding, Engine, Settings
 from impromptu.files import require_file_places
 from impromptu.inference import Outcome, Spread, infer
@@ -205,8 +205,7 @@ def settings_of(args: argparse.Namespace, name: str, engine: Engine) -> Settings
             f"the engine {name!r} needs --model_name_or_path: "
             + ("a model" if engine.runs_model else "what it was fitted to")
         )
-    if args.api_key_env is not None and not os.environ.get(args.api_key_env):
-        raise ValueError(f"--api_key_env {args.api_key_env}: no such environment variable is set")
+    require_key(args.api_key_env)
     return Settings(
         model=args.model_name_or_path or "",
         media_dir=args.media_dir or args.dataset_dir,

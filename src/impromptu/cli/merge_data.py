@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from impromptu.cli import Command
+from impromptu.cli._parser import require_at_least_1
 from impromptu.registry import REGISTRY
 from impromptu.shards import SPLITS
 from impromptu.shards.merging import merge
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Merge; return 1 if nothing came of it, or if another split shows the same images."""
+    require_at_least_1(args, "workers")
     result = merge(args.data_root, args.split, args.output_dir, args.workers)
     for path in result.missing:
         print(f"missing: {path}", file=sys.stderr)

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from impromptu.cli import Command
+from impromptu.cli._parser import require_at_least_1
 from impromptu.shards.counts import losses
 from impromptu.shards.packing import Result, pack
 
@@ -24,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Pack; return 1 if nothing came of it."""
-    if args.shard_mb < 1 or args.workers < 1:
-        raise ValueError("--shard_mb and --workers: expected at least 1")
+    require_at_least_1(args, "shard_mb", "workers")
     result = pack(args.folder, args.out, args.shard_mb * 10**6, args.workers)
     _tell(result, args.out)
     return int(not result.shards)

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -49,6 +49,7 @@ class Curation:
         settings: The teacher.
         stores: The answers of each stage.
         lost: Keyframes by state and the reason of the last answer that could not be used.
+        unusual: The unconventional ones, and how many answers there were when that was looked up.
     """
 
     samples: Path
@@ -58,10 +59,12 @@ class Curation:
     stores: Mapping[str, Store] = field(default_factory=dict)
     known: dict[str, Answers] = field(default_factory=dict)
     lost: Counter[tuple[State, str]] = field(default_factory=Counter)
+    unusual: tuple[tuple[int, ...], set[str]] = ((), set())
 
     def look_up(self, stage: Stage) -> Answers:
-        """Take in what is known of a stage by now."""
+        """Take in what is known of a stage by now, to another run too."""
         store = self.stores[stage.name]
+        store.refresh()
         self.known[stage.name] = Answers(store, store.rejections(), self.recipe.repairs)
         return self.known[stage.name]
 
@@ -69,29 +72,36 @@ class Curation:
         """Yield all keyframes."""
         return keyframes.read(self.out / KEYFRAMES, self.samples)
 
-    def identified(self) -> Iterator[Asked]:
-        """Yield what ``identify`` asks of every keyframe that is described."""
-        for keyframe in self.keyframes():
+    def described(self, stage: Stage, keyframes: Iterable[Keyframe]) -> Iterator[Asked]:
+        """Yield what a stage asks of those keyframes that are described."""
+        for keyframe in keyframes:
             said = keyframe.image and self.known["describe"].of(Asked(DESCRIBE, keyframe))
             if said:
-                yield Asked(IDENTIFY, keyframe, description=said)
+                yield Asked(stage, keyframe, description=said)
 
-    def unconventional(self) -> Iterator[Asked]:
-        """Yield it of those that the teacher calls unconventional."""
-        for asked in self.identified():
-            if self.known["identify"].of(asked) == "Unconventional":
-                yield asked
+    def unconventional(self) -> Iterator[Keyframe]:
+        """Yield the keyframes that the teacher calls unconventional.
+
+        Answers are only ever added: while there are as many, what they say is not looked up again.
+        """
+        answers = tuple(len(self.stores[stage.name]) for stage in (DESCRIBE, IDENTIFY))
+        if self.unusual[0] != answers:
+            asked = self.described(IDENTIFY, self.keyframes())
+            word = self.known["identify"].of
+            ids = {one.keyframe.id for one in asked if word(one) == "Unconventional"}
+            self.unusual = answers, ids
+        return (one for one in self.keyframes() if one.id in self.unusual[1])
 
     def asked(self, stage: Stage) -> Iterator[Asked]:
         """Yield all that a stage asks, as far as earlier stages are answered."""
         if stage is DESCRIBE:
             return (Asked(DESCRIBE, one) for one in self.keyframes() if one.image)
         if stage is IDENTIFY:
-            return self.identified()
+            return self.described(IDENTIFY, self.keyframes())
         if stage is PROPOSE:
-            return (replace(one, stage=PROPOSE) for one in self.unconventional())
+            return self.described(PROPOSE, self.unconventional())
         times = range(self.recipe.label_repeats)
-        return (Asked(LABEL, one.keyframe, k) for one in self.unconventional() for k in times)
+        return (Asked(LABEL, one, k) for one in self.unconventional() for k in times)
 
 
 @contextmanager
@@ -174,6 +184,8 @@ def _left(spending: Spending, outcome: Outcome) -> Spending:
 
 def write_labels(curation: Curation) -> None:
     """Write what is known of every keyframe by now as a label table."""
+    for stage in STAGES:
+        curation.look_up(stage)
     curation.lost.clear()
     out, schema = curation.out / LABELS, label_table.SCHEMA
     with (

@@ -101,7 +101,7 @@ def _settle(selected: Selected, candidates: pa.Table, recipe: CurationRecipe) ->
     tells equals apart, so that the order of files and logs changes nothing.
     """
     row = candidates["row"].to_numpy()
-    draw = np.array([_draw(name, recipe.seed) for name in candidates["id"].to_pylist()], np.uint64)
+    draw = np.array([drawn(name, recipe.seed) for name in candidates["id"].to_pylist()], np.uint64)
     agreed = np.rint(selected.agreement[row].astype(np.float64) * 1e6)
     candidates = candidates.take(np.lexsort((draw, -agreed)))
     names = candidates["dataset"].unique().to_pylist()
@@ -116,7 +116,8 @@ def _settle(selected: Selected, candidates: pa.Table, recipe: CurationRecipe) ->
     selected.fate[row[~wanted]] = FATE["over_quota"]
 
 
-def _draw(name: str, seed: int) -> int:
+def drawn(name: str, seed: int) -> int:
+    """Return a number below 2^64 for an id, as good as drawn."""
     return int.from_bytes(hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest())
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from impromptu.conversation import IMAGE, Sample
 from impromptu.engines import Answerer, Completion, Decoding, Engine, Refused, Settings, _qwen_chat
@@ -38,16 +38,10 @@ def connect(settings: Settings, retries: int) -> Any:
         retries: Of one request, later and later or when the server says.
 
     Raises:
-        ValueError: The settings name no server or no model.
+        ValueError: The settings name no server or no model, or the key can be sent to none.
         ModuleNotFoundError: openai is not installed; the message says how.
     """
-    if not settings.base_url:
-        raise ValueError("no server given; expected --base_url, such as http://localhost:8000/v1")
-    if not settings.base_url.startswith(("http://", "https://")):
-        raise ValueError(
-            f"--base_url {settings.base_url}: expected the server's address, such as "
-            "http://localhost:8000/v1"
-        )
+    _require_address(settings.base_url)
     if not settings.model:
         raise ValueError("no model given; expected --model_name_or_path with the server's name")
     try:
@@ -57,10 +51,42 @@ def connect(settings: Settings, retries: int) -> Any:
         raise
     return openai.AsyncOpenAI(
         base_url=settings.base_url,
-        api_key=os.environ.get(settings.api_key_env) or _NO_KEY,
+        api_key=_key(settings.api_key_env),
         max_retries=retries,
         timeout=settings.timeout_s,
     )
+
+
+def _require_address(base_url: str) -> None:
+    """Raise a ``ValueError`` for what is no address of a server."""
+    if not base_url:
+        raise ValueError("no server given; expected --base_url, such as http://localhost:8000/v1")
+    try:
+        told = urlsplit(base_url)
+        good = told.scheme in ("http", "https") and bool(told.hostname) and told.port != 0
+    except ValueError:  # of a port that is none
+        good = False
+    if not good:
+        raise ValueError(
+            f"--base_url {base_url}: expected the server's address, such as "
+            "http://localhost:8000/v1"
+        )
+
+
+def _key(variable: str) -> str:
+    """Return the key that an environment variable holds.
+
+    Raises:
+        ValueError: No header can carry it; the message does not repeat it, as others would.
+    """
+    key = os.environ.get(variable) or _NO_KEY
+    odd = [place for place, sign in enumerate(key, start=1) if not "!" <= sign <= "~"]
+    if odd:
+        raise ValueError(
+            f"{variable}: sign {odd[0]} of the {len(key)} of this key is a blank, a line's end or "
+            "no ASCII, which no key has; set the variable anew"
+        )
+    return key
 
 
 @dataclass(slots=True)
@@ -109,8 +135,9 @@ class Asker:
         except openai.APITimeoutError:
             return self._failure(f"no answer in {self.settings.timeout_s:g} s")
         except openai.APIConnectionError as error:
-            cause = error.__cause__ or error
-            raise OSError(f"{self._server()} cannot be reached any more: {cause}") from error
+            cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+            told = _qwen_chat.one_line(cause)
+            raise OSError(f"{self._server()} cannot be reached any more: {told}") from error
         except (openai.APIError, ValueError) as error:
             return self._failure(f"its answer cannot be read: {error}")
         self.failed = 0
@@ -222,8 +249,10 @@ def _count(told: Any) -> int:
 def _choice(choice: Any) -> Completion:
     text = getattr(getattr(choice, "message", None), "content", None)
     reason = getattr(choice, "finish_reason", None)
-    if reason not in ("stop", "length") or not isinstance(text, str):
+    if reason not in ("stop", "length"):
         return Completion("", "error", f"the server ended it: {reason}")
+    if not isinstance(text, str):
+        return Completion("", "error", "the reply has no text")
     return Completion(text, reason)
 
 

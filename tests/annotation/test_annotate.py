@@ -199,6 +199,8 @@ def test_a_majority_outvotes_a_mistake(samples: Path, settings: Settings, teache
         (["--repeats", "2", "--temperature", "0"], "greedy answers would all be the same"),
         (["--api_key_env", "NOT_SET"], "NOT_SET: no such environment variable"),
         (["--budget_tokens", "0"], "expected at least 1"),
+        (["--temperature", "-1"], "--temperature -1: expected 0 or more"),
+        (["--base_url", "http://127.0.0.1:999999/v1"], "expected the server's address"),
         (["--teacher", "../x"], "expected the name of a folder"),
     ],
 )

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from impromptu.cli import main
 from impromptu.shards import TASKS, organizing, splits_in
 from impromptu.shards.counts import losses
 from impromptu.shards.organizing import Result, organize
@@ -192,6 +193,13 @@ def test_nothing_to_read_is_told_with_what_was_expected(released: Path, tmp_path
         organize(released, tmp_path / "data", "test", 1)
     with pytest.raises(FileNotFoundError, match="impromptu fetch dataset"):
         organize(tmp_path / "none", tmp_path / "data", "train", 1)
+
+
+@pytest.mark.parametrize("step", ["data-organize", "format", "merge-data", "pack"])
+def test_no_workers_are_refused(step: str, capsys: pytest.CaptureFixture[str]) -> None:
+    more = ["nowhere"] if step == "pack" else ["--split", "train"]
+    assert main([step, *more, "--workers", "0"]) == 2
+    assert "--workers 0: expected at least 1" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_told_before_anything_is_written(
