@@ -18,11 +18,12 @@ import pytest
 
 from impromptu import clip_table, miniature
 from impromptu.breakdown import labels
+from impromptu.chat_server import Said, served
 from impromptu.cli import main
 from impromptu.curation import keyframes
 from impromptu.curation.label_table import VOTES
 from impromptu.files import read_json
-from impromptu.miniature.teacher import MODEL, Said, Teacher, served
+from impromptu.miniature.teacher import MODEL, Teacher
 from impromptu.miniature.unusual import Curator, four_steps, plant
 from impromptu.taxonomy import NAMES
 

@@ -36,6 +36,7 @@ LAYERS = (
         "content_keys",
         "local_server",
         "taxonomy",
+        "chat_server",
     ),
     ("fetching",),
     ("geometry", "poses", "dividing"),
@@ -86,8 +87,8 @@ LAYERS = (
     ("contestants", "explorer", "preflight", "rerun_export", "quantization", "splitting"),
     ("comparison",),
     ("review",),
-    ("pipeline",),
     ("closed_loop",),
+    ("pipeline",),
     ("cli", "__main__"),
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
