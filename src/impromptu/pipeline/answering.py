@@ -18,6 +18,7 @@ from impromptu.engines import Completion
 NAME = "tiny-model"
 Model = Callable[[Sequence[Sample]], Sequence[Completion]]
 """Answers a batch."""
+_GATHER_S = 0.2
 _PNG = "data:image/png;base64,"
 
 
@@ -82,6 +83,8 @@ class Answering:
     async def _empty(self) -> None:
         """Answer until nothing waits."""
         while self._waiting:
+            # Those who were answered together ask again together, if they are given the time.
+            await asyncio.sleep(_GATHER_S)
             taken, self._waiting = self._waiting[: self.batch], self._waiting[self.batch :]
             samples = [sample for sample, _ in taken]
             try:

@@ -9,13 +9,13 @@ from impromptu.miniature.unusual import plant
 from impromptu.pipeline.extras import Say
 from impromptu.report import Account
 from impromptu.review import decisions, draw
-from impromptu.review.figures import PUBLISHED_F1, PUBLISHED_SOURCE, figures
+from impromptu.review.figures import figures
 from impromptu.review.items import CHOICES, LABELS, Item
 
 REVIEWER = "miniature truth"
 """No person: it decides by what is drawn or planted."""
 _TITLE = "Review"
-Row = tuple[str, int, float | None, float | None, float | None, float | None]
+Row = tuple[str, int, float | None, float | None, float | None]
 
 
 def review(samples_dir: Path, curated: Path, say: Say) -> Account:
@@ -40,10 +40,9 @@ def review(samples_dir: Path, curated: Path, say: Say) -> Account:
         f"The reviewer {REVIEWER!r} is no person: it says what was planted, and what the lights "
         "of the miniature show. The items are drawn and wait for people, whose figures and kappa "
         "would stand here instead.",
-        f"Published F1: {PUBLISHED_SOURCE}. So few made-up items must not be compared with it.",
     ]
-    head = ("what the teacher names", "items", "precision", "recall", "F1", "published F1")
-    command = f"impromptu review --dir {curated} --reviewer NAME"
+    head = ("what the teacher names", "items", "precision", "recall", "F1")
+    command = "impromptu review --dir DIR --reviewer NAME"
     return Account(_TITLE, remarks, head, rows, command)
 
 
@@ -53,7 +52,10 @@ def _decided(folder: Path, kind: str, true: Callable[[Item], Sequence[str]], say
     ledger = decisions.open_ledger(out / decisions.FILE)
     drawn = draw.open_draw(folder, out, None, None)
     items = [item for item in drawn.items if item.kind == kind]
-    say(f"{len(drawn.items)} items drawn for review, {len(items)} decided by the truth: {out}")
+    say(
+        f"{len(drawn.items)} items drawn, {len(items)} decided by the truth; decide too: "
+        f"impromptu review --dir {folder} --reviewer NAME"
+    )
     before = ledger.of(REVIEWER)
     for item in items:
         value = decisions.checked(kind, true(item))
@@ -66,4 +68,4 @@ def _decided(folder: Path, kind: str, true: Callable[[Item], Sequence[str]], say
 def _row(kind: str, name: str, items: int, scores: dict[str, float | None]) -> Row:
     precision, recall, f1 = (scores.get(f"{name}_{one}") for one in ("precision", "recall", "f1"))
     title = name if kind == LABELS else f"traffic light: {name}"
-    return title, items, precision, recall, f1, PUBLISHED_F1.get(name)
+    return title, items, precision, recall, f1

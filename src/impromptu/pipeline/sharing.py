@@ -20,6 +20,11 @@ from impromptu.splitting import META_ACTION, shares_of, split
 
 VAL_SHARE, BY, SHARD_BYTES = 0.3, ("weather", META_ACTION), 10_000_000
 _TITLE = "Split and shards"
+_COMMANDS = f"""impromptu split DIR --out DIVIDED --val {VAL_SHARE} --by {" ".join(BY)}
+impromptu pack DIVIDED --out SHARDS
+python scripts/data_organize.py --data_root SHARDS --split train --out DATA
+python scripts/format.py --data_root DATA --split train
+python scripts/merge_data.py --data_root DATA --split train"""
 
 Content = tuple[str, str, tuple[int | None, ...]]
 """Prompt, answer and images of a sample, these by what is in them."""
@@ -56,10 +61,7 @@ def share(samples_dir: Path, out: Path, workers: int, say: Say) -> Account:
         f"{', '.join(packed.left_out) or 'none'}.",
     ]
     head = ("split", "logs", "samples", "dropped", "read back", "the same")
-    command = (
-        f"impromptu split {samples_dir} --out {divided}\nimpromptu pack {divided} --out {shards}"
-    )
-    return Account(_TITLE, remarks, head, rows, command)
+    return Account(_TITLE, remarks, head, rows, _COMMANDS)
 
 
 def _compared(divided: Path, data: Path, name: str, packed: Result) -> tuple[int, str, int, int]:

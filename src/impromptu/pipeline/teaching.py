@@ -44,7 +44,7 @@ def have_answered(samples_dir: Path, say: Say) -> Account:
         "miniature's truth, and is late, busy, broken, cut short or wrong now and then.",
     ]
     head = ("run", "prompts", "samples", "without an answer")
-    command = f"impromptu annotate --samples {samples_dir} --base_url URL --model NAME"
+    command = "impromptu annotate --samples DIR --base_url URL --model NAME"
     return Account(_ANSWERS, remarks, head, rows, command)
 
 
@@ -83,8 +83,9 @@ def curate(data_raw: Path, samples_dir: Path, out: Path, workers: int, say: Say)
     remarks = [
         f"The clips kept gave {made.samples:,} samples of all questions.",
         "Nothing in a miniature is out of the ordinary: which keyframes are to pass for unusual is "
-        f"planted by a rule, and the teacher errs in {teacher.MISTAKEN:.0%} of its labels.",
+        f"planted by a rule, and the teacher leaves each category out of {teacher.MISTAKEN:.0%} of "
+        "the labels, and adds one to as many.",
     ]
     head = ("dropped, because", "in", "dropped", "out")
-    command = f"impromptu curate --samples {samples_dir} --out {out} --base_url URL --model NAME"
+    command = "impromptu curate --samples DIR --out DIR --base_url URL --model NAME"
     return Account(_CURATION, remarks, head, rows, command)
