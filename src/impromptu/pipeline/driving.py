@@ -40,6 +40,11 @@ _SIZE, _TIMEOUT_S = "800x450", 120.0
 _RESAMPLES, _SEED = 1000, 0
 _V_REF: VRef = "fixed"
 MODEL = "tiny_model"
+_PACKAGES = "fastapi", "openai", "uvicorn"
+_ABOUT = (
+    f"The tiny model sees the front camera at {_SIZE}; in place of an answer that cannot be read, "
+    "it goes straight on at its speed."
+)
 
 
 def drive(out: Path, trained: Settings | None, say: Say) -> Driven:
@@ -52,21 +57,24 @@ def drive(out: Path, trained: Settings | None, say: Say) -> Driven:
     """
     shutil.rmtree(out, ignore_errors=True)
     every = list(scenarios.load().values())
-    scored = []
-    if trained and not (why := _lacking()):
+    models, remarks = list[table.Model](), list[str]()
+    if trained and (why := lacking("the tiny model in the closed loop", _PACKAGES, "closed_loop")):
+        say(why)
+        remarks.append(why)
+    elif trained:
         few = _first_of_each(every)
         _by_model(out / MODEL, trained, few, say)
-        scored.append(_scored(out / MODEL, MODEL_RUNS, few))
-    elif trained:
-        say(why)
+        models.append(_scored(out / MODEL, MODEL_RUNS, few))
+        remarks.append(_ABOUT)
     for name in DRIVERS:
         _by_rule(out / name, every, say)
-        scored.append(_scored(out / name, RULE_RUNS, every))
-    told = table.to_json(scored, _V_REF, _RESAMPLES, _SEED)
+        models.append(_scored(out / name, RULE_RUNS, every))
+    told = table.to_json(models, _V_REF, _RESAMPLES, _SEED)
     write_json(out / "table.json", told)
     with atomic_writer(out / "table.md") as file:
-        file.write(table.to_markdown(scored, _V_REF))
-    return driven(told)
+        file.write(table.to_markdown(models, _V_REF))
+    shown = driven(told)
+    return replace(shown, remarks=[*shown.remarks, *remarks])
 
 
 def _first_of_each(every: Sequence[Scenario]) -> list[Scenario]:
@@ -74,8 +82,8 @@ def _first_of_each(every: Sequence[Scenario]) -> list[Scenario]:
     return [one for some in of.values() for one in some[:MODEL_SCENARIOS]]
 
 
-def _scored(folder: Path, runs: int, driven: Sequence[Scenario]) -> table.Model:
-    names = [one.name for one in driven]
+def _scored(folder: Path, runs: int, asked: Sequence[Scenario]) -> table.Model:
+    names = [one.name for one in asked]
     return table.scored(folder, _V_REF, runs, _RESAMPLES, _SEED, names)
 
 
@@ -84,11 +92,6 @@ def _by_rule(out: Path, every: Sequence[Scenario], say: Say) -> None:
     campaign.open_folder(out, {"driver": out.name})
     jobs = campaign.waiting(out, every, RULE_RUNS)
     _tell(list(campaign.in_process(jobs, out, out.name, DRIVERS[out.name])), say)
-
-
-def _lacking() -> str:
-    packages = ("fastapi", "openai", "uvicorn")
-    return lacking("the tiny model in the closed loop", packages, "closed_loop")
 
 
 def _by_model(out: Path, trained: Settings, few: Sequence[Scenario], say: Say) -> None:
