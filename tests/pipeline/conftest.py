@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -42,11 +43,9 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Have a package look as if it were not installed."""
 
     def hide(package: str) -> None:
-        from impromptu.pipeline import extras
-
-        there = extras.find_spec
         monkeypatch.setattr(
-            extras, "find_spec", lambda name: None if name == package else there(name)
+            "impromptu.pipeline.extras.find_spec",
+            lambda name: None if name == package else find_spec(name),
         )
 
     return hide

@@ -106,9 +106,9 @@ def summarise(outcomes: Sequence[Outcome], resamples: int, seed: int) -> Summary
             # The mean itself first, then its draws: every later mean is taken of all at once.
             drawn[name] = np.append(values.mean(), weights[name] @ values)
         for row, names, column in _rows(drawn):
-            runs = [counts[name] for name in names]
-            interval = _interval(column[1:], min(runs))
-            figures[quantity, row] = Figure(float(column[0]), interval, sum(runs))
+            driven = [counts[name] for name in names]
+            interval = _interval(column[1:], min(driven))
+            figures[quantity, row] = Figure(float(column[0]), interval, sum(driven))
     return Summary(figures, *_parsed(outcomes))
 
 
