@@ -21,6 +21,8 @@ from impromptu.report.text import counted
 
 ANNOTATED = ("kitti",)
 """Of one camera, so that it takes seconds."""
+_AT_ONCE = 8
+"""Requests: the stand-in is quick, and more connections only cost time."""
 _ANSWERS, _CURATION = "Teacher answers", "Curation"
 
 
@@ -32,7 +34,7 @@ def have_answered(samples_dir: Path, say: Say) -> Account:
     rows = list[tuple[str | int, ...]]()
     stand_in = teacher.Teacher(truth.truths(samples_dir))
     with chat_server.served(stand_in) as url:
-        asked = Teacher(Settings(teacher.MODEL, base_url=url))
+        asked = Teacher(Settings(teacher.MODEL, base_url=url, concurrency=_AT_ONCE))
         for run in ("a stand-in teacher answers", "it is asked again where it gave no answer"):
             say(f"{run}: {samples_dir / annotation.FOLDER}")
             written = annotation.annotate(samples_dir, asked, Spending(), ANNOTATED).written
@@ -66,7 +68,7 @@ def curate(data_raw: Path, samples_dir: Path, out: Path, workers: int, say: Say)
     stand_in = teacher.Teacher(known, curator=Curator(plant(known), teacher.MISTAKEN))
     recipe = CurationRecipe()
     with chat_server.served(stand_in) as url:
-        settings = Settings(teacher.MODEL, base_url=url)
+        settings = Settings(teacher.MODEL, base_url=url, concurrency=_AT_ONCE)
         with running.open_curation(samples_dir, out, recipe, settings) as curation:
             for stage in STAGES:
                 running.ask(curation, stage, Spending())
