@@ -1,5 +1,6 @@
 """Divides samples by log, packs them as released shards, and reads those back as samples."""
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
@@ -43,6 +44,7 @@ def share(samples_dir: Path, out: Path, workers: int, say: Say) -> Account:
         say(why)
         return Account(_TITLE, [why])
     divided, shards, data = (out / name for name in ("divided", "ImpromptuData", "data"))
+    shutil.rmtree(divided, ignore_errors=True)  # one that a kill left half written is refused
     say(f"dividing the logs anew, evenly by {' and '.join(BY)}: {divided}")
     drawn = split(samples_dir, divided, shares_of(VAL_SHARE, 0.0), BY, 0)
     say(f"packing released shards: {shards}")
