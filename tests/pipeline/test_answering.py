@@ -17,6 +17,7 @@ from impromptu.chat_server import served
 from impromptu.conversation import Sample
 from impromptu.engines import Completion, Settings
 from impromptu.engines.openai import connect, request_body
+from impromptu.pipeline import answering
 from impromptu.pipeline.answering import NAME, Answering
 
 
@@ -74,7 +75,10 @@ def asks(tmp_path: Path) -> tuple[Recorder, Any]:
     return recorder, ask
 
 
-def test_the_model_is_asked_what_the_client_was(asks: Any, tmp_path: Path) -> None:
+def test_the_model_is_asked_what_the_client_was(
+    asks: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "_GATHER_S", 0.5)  # a busy machine takes its time to ask
     recorder, ask = asks
     prompts = [f"Now <image> then {k}" for k in range(6)]
     assert ask(*prompts) == prompts
