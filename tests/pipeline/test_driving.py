@@ -1,5 +1,6 @@
 """The closed loop of the demo: rules alone, and a model that is asked over both servers."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from impromptu.closed_loop import scenarios
 from impromptu.conversation import Sample
 from impromptu.engines import Completion, Settings, transformers
-from impromptu.files import read_json, read_json_lines
+from impromptu.files import read_json, read_json_lines, write_json
 from impromptu.pipeline import driving
 from impromptu.report import driven
 
@@ -70,7 +71,18 @@ def test_a_model_drives_through_the_model_server(tmp_path: Path) -> None:
         [both[1][name] for name in names], abs=0.02
     )
     assert any("drove 3 of the 20 scenarios" in one for one in shown.remarks)
-    assert any("front camera at 800x450" in one for one in shown.remarks)
+    assert "front camera at 800x450" in shown.remarks[-1]
+
+
+def test_how_far_runs_end_from_their_logs(tmp_path: Path) -> None:
+    for run, (x_m, y_m) in enumerate([(3.0, 4.0), (0.0, 1.0)]):
+        folder = tmp_path / "side-0103" / f"run_{run}"
+        rows = [{"timestamp_us": at, "x_m": x_m, "y_m": y_m} for at in (1, 2)]
+        folder.mkdir(parents=True)
+        (folder / "trace.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        write_json(folder / "reference_trajectory.json", {1: [9, 9, 0], 2: [0, 0, 0]})
+    assert driving._astray_m(tmp_path) == 3.0
+    assert driving._astray_m(tmp_path / "none") == 0.0
 
 
 def _scores(folder: Path, model: int) -> dict[str, float]:

@@ -18,7 +18,7 @@ from impromptu.engines import Completion
 NAME = "tiny-model"
 Model = Callable[[Sequence[Sample]], Sequence[Completion]]
 """Answers a batch."""
-_GATHER_S = 0.2
+_GATHER_S = 0.1
 _PNG = "data:image/png;base64,"
 
 
