@@ -21,12 +21,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from impromptu import clip_table, miniature
+from impromptu.chat_server import served
 from impromptu.cli import main as impromptu
 from impromptu.curation import label_table
 from impromptu.curation.packs import FATE, judge
 from impromptu.curation.recipe import CurationRecipe
 from impromptu.curation.selection import select, write_fates
-from impromptu.miniature.teacher import MODEL, Teacher, served
+from impromptu.miniature.teacher import MODEL, Teacher
 from impromptu.miniature.unusual import Curator, plant
 from impromptu.taxonomy import NAMES
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from impromptu.chat_server import served
 from impromptu.conversation import IMAGE
 from impromptu.engines import Settings
 from impromptu.files import read_json, write_json, write_json_list
-from impromptu.miniature.teacher import MODEL, Teacher, served
+from impromptu.miniature.teacher import MODEL, Teacher
 from impromptu.miniature.truth import Truth
 
 CLIPS = 12

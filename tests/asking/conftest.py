@@ -8,8 +8,9 @@ from urllib.parse import unquote
 
 import pytest
 
+from impromptu.chat_server import Said, served
 from impromptu.engines import Settings
-from impromptu.miniature.teacher import Said, Teacher, served
+from impromptu.miniature.teacher import Teacher
 
 Script = Callable[[str, int, Mapping[str, Any]], Said]
 

@@ -10,8 +10,8 @@ import pytest
 
 from impromptu.asking import REJECTED_IN_A_ROW as IN_A_ROW
 from impromptu.asking import Outcome, Request, Spending, ask_all, open_store
+from impromptu.chat_server import Said
 from impromptu.engines import Decoding, Settings
-from impromptu.miniature.teacher import Said
 from impromptu.questions import AnswerError
 
 from .conftest import Scripted, said

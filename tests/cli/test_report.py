@@ -336,3 +336,24 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
     )
     assert "cannot be written to" in (told := capsys.readouterr().err)
     assert "scoring" not in told
+
+
+def test_the_closed_loop_stands_beside_the_runs(
+    data: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs, scores = tmp_path / "stop", tmp_path / "table.json"
+    drive = ["ncap", "sim", "--driver", "stop", "--runs", "1", "--out", str(runs)]
+    assert main(drive) == 0
+    assert main(["ncap", "score", str(runs), "--out", str(scores)]) == 0
+    out = tmp_path / "report.html"
+    command = ["report", str(run), "--gt", str(data), "--baselines", "none", "--out", str(out)]
+    assert main([*command, "--ncap", str(scores)]) == 0
+    page = " ".join(re.sub("<[^>]+>", " ", out.read_text(encoding="utf-8")).split())
+    loop = page.partition("Closed loop Score from")[2].partition("Samples Chosen by rule")[0]
+    assert "stop 20 of 20 runs 0.0 % of" in loop
+    rows, _, printed = loop.partition("They must not be compared with the rows above")
+    assert "UniAD first 0.73 hit 88.6 %" in printed and "UniAD" not in rows
+    scores.write_text("[]")
+    capsys.readouterr()
+    assert main([*command, "--ncap", str(scores)]) == 2
+    assert "expected the JSON of `impromptu ncap score" in capsys.readouterr().err

@@ -55,6 +55,15 @@ def test_an_interval_is_over_runs_of_each_scenario() -> None:
     assert alike.interval == (1.0, 1.0)
 
 
+def test_one_run_of_a_scenario_tells_nothing_of_other_seeds() -> None:
+    figures = scores.summarise(RUNS, 100, 0).figures
+    assert figures["score", "stationary-0099"].interval is not None
+    assert figures["score", "stationary-0101"].interval is None
+    assert figures["score", "stationary"].interval is None
+    assert figures["score", "mean"].interval is None
+    assert figures["score", "side"].interval is not None
+
+
 def test_unreadable_plans_are_counted_over_those_told() -> None:
     told = [outcome("side-0103", 0, 5.0, 8, 2), outcome("side-0103", 1, 5.0, 0, None)]
     assert scores.summarise(told, 0, 0).parse_failure_rate == 0.25

@@ -19,6 +19,7 @@ import pytest
 from impromptu import clip_table, miniature
 from impromptu.asking import Spending
 from impromptu.breakdown import labels
+from impromptu.chat_server import Said, served
 from impromptu.cli import main
 from impromptu.curation import keyframes, running
 from impromptu.curation.label_table import VOTES
@@ -26,7 +27,7 @@ from impromptu.curation.recipe import CurationRecipe
 from impromptu.curation.stages import STAGES
 from impromptu.engines import Settings
 from impromptu.files import read_json
-from impromptu.miniature.teacher import MODEL, Said, Teacher, served
+from impromptu.miniature.teacher import MODEL, Teacher
 from impromptu.miniature.unusual import Curator, four_steps, plant
 from impromptu.taxonomy import NAMES
 

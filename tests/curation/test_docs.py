@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from impromptu.chat_server import served
 from impromptu.cli import main
 from impromptu.clip_table import read
-from impromptu.miniature.teacher import Teacher, served
+from impromptu.miniature.teacher import Teacher
 from impromptu.miniature.truth import truths
 from impromptu.miniature.unusual import Curator, plant
 

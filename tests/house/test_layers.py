@@ -40,6 +40,7 @@ LAYERS = (
         "local_server",
         "moving_pictures",
         "taxonomy",
+        "chat_server",
     ),
     ("checkpoints", "fetching"),
     ("geometry", "poses", "dividing"),
@@ -92,8 +93,8 @@ LAYERS = (
     ("splitting",),
     ("comparison",),
     ("review",),
-    ("pipeline",),
     ("closed_loop",),
+    ("pipeline",),
     ("cli", "__main__"),
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from impromptu.miniature.teacher import FAULTS, MODEL, Said, Teacher, served
+from impromptu.chat_server import Said, served
+from impromptu.miniature.teacher import FAULTS, MODEL, Teacher
 from impromptu.miniature.truth import Truth
 
 TRUTHS = {f"kitti/a/{k}": Truth("Red", "STOP", "clear", ()) for k in range(400)}

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from impromptu.cli import Command
 from impromptu.cli._parser import seed
-from impromptu.closed_loop import outcomes, scenarios, scores, table
-from impromptu.closed_loop.outcomes import Failed, VRef
-from impromptu.closed_loop.scores import Outcome
+from impromptu.closed_loop import table
 from impromptu.closed_loop.table import Model
 from impromptu.files import atomic_writer, require_file_places, write_json
 
@@ -34,27 +32,14 @@ def run(args: argparse.Namespace) -> int:
         if path.suffix not in _FORMS:
             raise ValueError(f"--out {path}: expected a name that ends in {', '.join(_FORMS)}")
     require_file_places(*args.out)
-    models = [_model(args, path) for path in args.runs]
+    models = [
+        table.scored(path, args.v_ref, args.expect, args.resamples, args.seed) for path in args.runs
+    ]
     for path in args.out:
         _save(path, models, args)
     print(table.to_markdown(models, args.v_ref, scenarios=False), end="")
     print(*(f"wrote {path}" for path in args.out), sep="\n", end="\n" if args.out else "")
     return int(any(model.missing for model in models))
-
-
-def _model(args: argparse.Namespace, folder: Path) -> Model:
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder of runs")
-    v_ref: VRef = args.v_ref
-    found, failed = outcomes.read(folder, v_ref)
-    missing = scores.missing(found, list(scenarios.load()), args.expect or _most(found, failed))
-    summary = scores.summarise(found, args.resamples, args.seed)
-    name = folder.name or str(folder.resolve().name)
-    return Model(name, found, failed, missing, summary, outcomes.simulated(folder))
-
-
-def _most(found: Sequence[Outcome], failed: Sequence[Failed]) -> int:
-    return 1 + max([one.run for one in found] + [one.run for one in failed])
 
 
 def _save(path: Path, models: Sequence[Model], args: argparse.Namespace) -> None:

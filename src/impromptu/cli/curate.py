@@ -10,14 +10,13 @@ from impromptu.asking import Outcome, Spending
 from impromptu.cli import Command
 from impromptu.cli._parser import require_at_least_1, require_key
 from impromptu.curation import funnel, grouping, running, to_review
+from impromptu.curation.choosing import FATES, KEPT, choose
 from impromptu.curation.recipe import CurationRecipe, load_recipe
-from impromptu.curation.selection import select, write_fates
 from impromptu.curation.stages import STAGES
 from impromptu.engines import Settings
-from impromptu.files import atomic_writer, require_writable, write_json
+from impromptu.files import require_writable, write_json
 
-FATES, KEPT, FUNNEL, CATEGORIES = "fates.parquet", "kept.jsonl", "funnel.json", "categories.json"
-TO_REVIEW = "to_review"
+CATEGORIES = "categories.json"
 _ASKING = tuple(stage.name for stage in STAGES)
 
 
@@ -69,7 +68,11 @@ def run(args: argparse.Namespace) -> int:
         if not _ask(args, recipe, chosen, made):
             return 1
     if "select" in args.stages:
-        _select(args.samples, args.out, recipe, made)
+        told = choose(args.samples, args.out, recipe, made)
+        print(funnel.markdown(told["steps"], told["kept"]))
+        if args.samples:
+            _draw(args.samples, args.out, recipe)
+        print(f"clips: {args.out / KEPT}; what became of every keyframe: {args.out / FATES}")
     return 0
 
 
@@ -127,19 +130,10 @@ def _group(
         print(f"  {group['count']:,} {group['name']}")
 
 
-def _select(samples: Path | None, out: Path, recipe: CurationRecipe, made: dict[str, Any]) -> None:
-    tables = [out / running.LABELS]
-    counts = write_fates(out / FATES, tables, select(tables, recipe), out / KEPT, samples)
-    made["steps"], made["kept"] = funnel.steps(counts), funnel.kept(counts)
-    write_json(out / FUNNEL, made)
-    page = funnel.markdown(made["steps"], made["kept"])
-    with atomic_writer((out / FUNNEL).with_suffix(".md")) as file:
-        file.write(page)
-    print(page)
-    if samples:
-        many = to_review.write(out / TO_REVIEW / "labels.jsonl", tables, recipe, samples)
-        print(f"{many:,} labels for people to check: impromptu review --dir {out / TO_REVIEW}")
-    print(f"clips: {out / KEPT}; what became of every keyframe: {out / FATES}")
+def _draw(samples: Path, out: Path, recipe: CurationRecipe) -> None:
+    path = out / to_review.PLACE
+    many = to_review.write(path, [out / running.LABELS], recipe, samples)
+    print(f"{many:,} labels for people to check: impromptu review --dir {path.parent}")
 
 
 COMMAND = Command("choose clips of unstructured scenes, with a teacher's help", add_arguments, run)

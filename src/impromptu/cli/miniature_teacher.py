@@ -4,9 +4,10 @@ import argparse
 import time
 from pathlib import Path
 
+from impromptu.chat_server import served
 from impromptu.cli import Command
 from impromptu.cli._parser import seed
-from impromptu.miniature.teacher import MISTAKEN, MODEL, Teacher, served
+from impromptu.miniature.teacher import MISTAKEN, MODEL, Teacher
 from impromptu.miniature.truth import truths
 from impromptu.miniature.unusual import Curator, plant
 

@@ -9,6 +9,7 @@ from impromptu.answer_pairs import TASKS
 from impromptu.cli import Command
 from impromptu.comparison import Scoring, Sources
 from impromptu.files import require_file_places, require_writable
+from impromptu.report import driven
 
 _BASELINES = {
     "all": "also those fitted to training samples that are registered beside --gt",
@@ -38,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "each further file each model's worst [%(default)s]"
     )
     add("--scenes", type=int, default=4, metavar="N", help=scenes)
+    ncap = "also the closed loop: what `ncap score --out table.json` wrote"
+    add("--ncap", type=Path, metavar="FILE", help=ncap)
     add("--title", default="Runs side by side", metavar="TEXT", help="[%(default)s]")
     add("--task", choices=TASKS, help="of two files whose names do not tell")
     add("--resamples", type=int, default=1000, metavar="N", help="bootstrap draws [%(default)s]")
@@ -62,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
             raise FileNotFoundError(f"{path}: no such folder")
     require_file_places(args.out)
     require_writable(*([args.tables] if args.tables else []))
+    closed_loop = driven.read(args.ncap) if args.ncap else None
     scoring = Scoring(args.gt, args.task, args.clips, args.resamples, args.seed, args.text_metrics)
     runs, notes = comparison.score(comparison.given(args.runs), scoring, _say)
     read = any(one.reading.read for each in runs for one in each.evaluations)
@@ -74,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         many, worst = (0, min(args.scenes, 1)) if number else (args.scenes, args.scenes)
         chosen = report.choose(file, many, many, worst, args.seed) if args.scenes else []
         scenes[file.path] = comparison.scenes_of(file, chosen, sources)
-    made = report.build(args.title, runs, scenes, notes=notes)
+    made = report.build(args.title, runs, scenes, notes=notes, driven=closed_loop)
     made.write_html(args.out)
     for path in made.write_tables(args.tables) if args.tables else ():
         print(f"table: {path}")

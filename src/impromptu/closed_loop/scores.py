@@ -88,7 +88,8 @@ def summarise(outcomes: Sequence[Outcome], resamples: int, seed: int) -> Summary
     """Average over runs, over scenarios, over categories, without rounding in between.
 
     Intervals are percentiles over draws of runs, as many of each scenario as there are, with
-    replacement: they tell how far other seeds might move a figure, not other scenarios.
+    replacement: they tell how far other seeds might move a figure, not other scenarios. Where a
+    scenario has one run only, nothing is known of that, and there is no interval.
     """
     rng = np.random.default_rng(seed)
     figures: dict[tuple[str, str], Figure] = {}
@@ -105,8 +106,9 @@ def summarise(outcomes: Sequence[Outcome], resamples: int, seed: int) -> Summary
             # The mean itself first, then its draws: every later mean is taken of all at once.
             drawn[name] = np.append(values.mean(), weights[name] @ values)
         for row, names, column in _rows(drawn):
-            total = sum(counts[name] for name in names)
-            figures[quantity, row] = Figure(float(column[0]), _interval(column[1:], total), total)
+            driven = [counts[name] for name in names]
+            interval = _interval(column[1:], min(driven))
+            figures[quantity, row] = Figure(float(column[0]), interval, sum(driven))
     return Summary(figures, *_parsed(outcomes))
 
 
@@ -137,8 +139,8 @@ def _rows(drawn: Mapping[str, Floats]) -> Iterator[tuple[str, list[str], Floats]
         yield "mean_10_5_5", list(drawn), np.average(columns, axis=0, weights=weights)
 
 
-def _interval(column: Floats, runs: int) -> Interval | None:
-    if not column.size or runs < 2:
+def _interval(column: Floats, fewest: int) -> Interval | None:
+    if not column.size or fewest < 2:
         return None
     tail = 50 * (1 - LEVEL)
     low, high = np.percentile(column, [tail, 100 - tail]).tolist()

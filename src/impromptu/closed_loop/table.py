@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+from impromptu.closed_loop import outcomes, scenarios, scores
 from impromptu.closed_loop.outcomes import Failed, VRef
 from impromptu.closed_loop.scenarios import CATEGORIES
 from impromptu.closed_loop.scores import FIGURES, Figure, Outcome, Summary
@@ -51,6 +53,37 @@ class Model:
     def expected(self) -> int:
         """Return how many runs there should be."""
         return len(self.outcomes) + len(self.missing)
+
+
+def scored(
+    folder: Path,
+    v_ref: VRef,
+    runs: int | None,
+    resamples: int,
+    seed: int,
+    names: Sequence[str] | None = None,
+) -> Model:
+    """Score a folder of runs.
+
+    Args:
+        folder: It gives the model its name.
+        v_ref: Reference speed.
+        runs: That each scenario should have; None for as many as one has.
+        resamples: Draws of runs for the intervals.
+        seed: Of the draws.
+        names: Scenarios that should be there; None for all.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder of runs")
+    found, failed = outcomes.read(folder, v_ref)
+    runs = runs or 1 + max([one.run for one in found] + [one.run for one in failed])
+    missing = scores.missing(found, names or list(scenarios.load()), runs)
+    summary = scores.summarise(found, resamples, seed)
+    name = folder.name or folder.resolve().name
+    return Model(name, found, failed, missing, summary, outcomes.simulated(folder))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,9 @@ from impromptu.curation.recipe import CurationRecipe
 from impromptu.curation.selection import drawn
 from impromptu.files import atomic_writer
 
+PLACE = Path("to_review/labels.jsonl")
+"""In the folder of a curation."""
+
 ABOUT = 20_000
 """Drawn of more; `impromptu review` draws some hundred of these, evenly over the categories."""
 _JUDGED = pa.array(["labelled", "conventional"])

@@ -1,4 +1,4 @@
-"""A stand-in for a teacher model: an OpenAI-compatible server that answers about miniatures.
+"""A stand-in for a teacher model, behind an OpenAI-compatible server: it answers about miniatures.
 
 It knows the truth and reads what is asked from the request's ``X-Request-Id``; images it only
 counts. By a seeded plan it is sometimes late, busy, broken, cut short, or wrong, as real servers
@@ -8,14 +8,13 @@ are; asked often enough, it answers everything. The same seed and requests, the 
 import asyncio
 import hashlib
 import json
-import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from impromptu.chat_server import Said, completion
 from impromptu.miniature.truth import Truth
 from impromptu.miniature.unusual import Curator
 
@@ -40,11 +39,6 @@ _TEXTS = {
 }
 _LATE_S = 0.2
 _LIGHTS = "Red", "Green", "Yellow", "None"
-_STATUS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
-_STATUS |= {429: "Too Many Requests", 500: "Internal Server Error"}
-
-Said = tuple[int, Any]
-"""Status and body."""
 
 
 @dataclass(slots=True)
@@ -133,95 +127,10 @@ def _completion(body: Mapping[str, Any], text: str, cut: bool) -> dict[str, Any]
     images = sum(part["type"] == "image_url" for part in told)
     read = sum(len(part.get("text", "")) // 4 for part in told) + 300 * images
     written = len(text) // 4 + 1
-    message = {"role": "assistant", "content": text[: len(text) // 2] if cut else text}
-    reason = "length" if cut else "stop"
-    return {
-        "id": "stand-in",
-        "object": "chat.completion",
-        "created": 0,
-        "model": MODEL,
-        "choices": [{"index": 0, "finish_reason": reason, "message": message}],
-        "usage": {
-            "prompt_tokens": read,
-            "completion_tokens": written,
-            "total_tokens": read + written,
-        },
-    }
+    kept, reason = (text[: len(text) // 2], "length") if cut else (text, "stop")
+    return completion(MODEL, kept, reason, read, written)
 
 
 def _parts(message: Mapping[str, Any]) -> list[Any]:
     content = message["content"]
     return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
-
-
-async def serve(teacher: Teacher, port: int) -> asyncio.Server:
-    """Listen on 127.0.0.1.
-
-    Args:
-        teacher: Who answers.
-        port: 0 for any that is free.
-    """
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while request := await _read(reader):
-                writer.write(_written(*await teacher.reply(*request)))
-                await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client has gone
-        finally:
-            writer.close()
-
-    return await asyncio.start_server(talk, "127.0.0.1", port, limit=1 << 20)
-
-
-async def _read(reader: asyncio.StreamReader) -> tuple[dict[str, str], Any] | None:
-    """Read one request of HTTP/1.1; None where the client has closed."""
-    head = await reader.readuntil(b"\r\n\r\n") if not reader.at_eof() else b""
-    if not head:
-        return None
-    lines = [line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:]]
-    headers = {name.lower(): value.strip() for name, _, value in lines if name}
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return headers, json.loads(body or b"{}")
-
-
-def _written(status: int, body: Any) -> bytes:
-    content = (body if isinstance(body, str) else json.dumps(body)).encode()
-    head = (
-        f"HTTP/1.1 {status} {_STATUS[status]}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(content)}\r\nretry-after-ms: 20\r\n\r\n"
-    )
-    return head.encode() + content
-
-
-@contextmanager
-def served(teacher: Teacher, port: int = 0) -> Iterator[str]:
-    """Have a teacher listen beside the caller; yield its base URL.
-
-    Raises:
-        OSError: The port is taken.
-    """
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="stand-in teacher")
-    thread.start()
-    try:
-        server = asyncio.run_coroutine_threadsafe(serve(teacher, port), loop).result()
-        try:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        finally:
-            asyncio.run_coroutine_threadsafe(_end(server), loop).result()
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-async def _end(server: asyncio.Server) -> None:
-    """Listen no more, and end what is under way."""
-    server.close()
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-    await asyncio.sleep(0)  # their connections close

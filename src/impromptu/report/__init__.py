@@ -12,14 +12,27 @@ from typing import Any
 
 from impromptu.files import atomic_bytes, atomic_writer
 from impromptu.report import charts, confusion, export, published
+from impromptu.report.accounts import Account
 from impromptu.report.differences import Difference, differences
+from impromptu.report.driven import COLUMNS, Driven
 from impromptu.report.losses import losses
 from impromptu.report.page import environment, script, security_policy
 from impromptu.report.runs import Role, Run, SampleFile, sample_files
 from impromptu.report.scenes import Scene, View, choose, question_of, view, wide_picture
 from impromptu.report.tables import Table, table
 
-__all__ = ["Report", "Role", "Run", "SampleFile", "Scene", "build", "choose", "sample_files"]
+__all__ = [
+    "Account",
+    "Driven",
+    "Report",
+    "Role",
+    "Run",
+    "SampleFile",
+    "Scene",
+    "build",
+    "choose",
+    "sample_files",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,8 @@ def build(
     commands: Sequence[str] = (),
     manifest: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    driven: Driven | None = None,
+    accounts: Sequence[Account] = (),
 ) -> Report:
     """Work out all that a report shows.
 
@@ -93,6 +108,8 @@ def build(
         commands: What a reader would type to get the same.
         manifest: What ``generation`` writes; without it nothing is said of what was lost there.
         notes: What else a reader must know.
+        driven: The closed loop; without it nothing is said of one.
+        accounts: Further steps of the data engine, in their order.
 
     Raises:
         AnswerError: The true answer of a scene cannot be read.
@@ -109,6 +126,9 @@ def build(
         "drawn": frozenset(number for number, run in enumerate(runs) if run.pictured),
         "sections": sections,
         "notes": notes,
+        "driven": driven,
+        "driven_columns": list(COLUMNS.values()),
+        "accounts": accounts,
         "losses": losses(manifest) if manifest else [],
         "recipe": manifest["recipe"] if manifest else None,
         "versions": manifest["versions"] if manifest else {},

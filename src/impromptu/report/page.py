@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from impromptu.report import text
+from impromptu.report import accounts, text
 
 
 @cache
@@ -30,6 +30,7 @@ def environment() -> Environment:
         "number": text.number,
         "signed": text.signed,
         "tex": text.latex,
+        "written": accounts.written,
     }
     made.globals["mark"] = text.mark
     return made

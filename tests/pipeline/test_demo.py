@@ -3,11 +3,15 @@
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from impromptu.files import read_json
+
+MADE_WITH = {"openai": "curated/review/decisions.jsonl", "webdataset": "data/dataset_info.json"}
+"""What steps of the demo leave behind, by the package that they need."""
 
 
 @pytest.mark.slow
@@ -20,6 +24,12 @@ def test_the_demo_runs_in_an_empty_folder_and_ends_with_a_report(tmp_path: Path)
     HTMLParser().feed(page)
     for name in ("constant velocity", "ego-status network", "nearest neighbour", "prompt leak"):
         assert name in page
+    for said in ("Closed loop", "They must not be compared", "Curation", "Review", "shards"):
+        assert said in page
+    assert (tmp_path / "build/demo/closed_loop/table.md").is_file()
+    for package, made in MADE_WITH.items():
+        assert (tmp_path / "build/demo" / made).is_file() == bool(find_spec(package))
+        assert (f"it needs {package}" in page) != bool(find_spec(package))
     predictions = tmp_path / "build/demo/predictions"
     leak, straight, majority = (
         read_json(predictions / name / "scores.json")["results"]
