@@ -141,3 +141,19 @@ def test_a_place_that_cannot_be_written_is_named(
     told = capsys.readouterr()
     assert told.out == ""
     assert "cannot be written to (" in told.err and str(tmp_path / "q4.json" / "x") in told.err
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads threads from /proc")
+def test_a_command_keeps_numpy_to_one_thread() -> None:
+    code = """if True:
+        import atexit
+        from pathlib import Path
+        from impromptu.cli import main
+        names = lambda: [one.read_text() for one in Path("/proc/self/task").glob("*/comm")]
+        atexit.register(lambda: print(len(set(names())), len(names())))  # others' have other names
+        main(["generate", "--help"])
+    """
+    unset = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
+    done = subprocess.run([sys.executable, "-c", code], env=unset, capture_output=True, text=True)
+    named, threads = done.stdout.splitlines()[-1].split()
+    assert named == threads, done.stderr

@@ -10,7 +10,10 @@ import pytest
 
 from impromptu.files import read_json
 
-MADE_WITH = {"openai": "curated/to_review/review/decisions.jsonl", "webdataset": "data/dataset_info.json"}
+MADE_WITH = {
+    "openai": "curated/to_review/review/decisions.jsonl",
+    "webdataset": "data/dataset_info.json",
+}
 """What steps of the demo leave behind, by the package that they need."""
 
 

@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     141: nobody reads on what is printed.
     ``audit`` has codes of its own.
     """
+    # Before numpy is imported: our matrices are small, and a second thread only waits, busily.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     argv = list(sys.argv[1:] if argv is None else argv)
     modules = {name.replace("_", "-"): name for name in plugins.names(cli)}
     if argv and argv[0] in modules.values():
