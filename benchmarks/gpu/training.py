@@ -161,6 +161,8 @@ def _run_all(args: argparse.Namespace) -> None:
     sys.stdout.write(table)
     if args.self_test:
         _check(told)
+    elif not any("losses" in one for one in told["variants"].values()):
+        raise SystemExit("nothing was measured: the table says why")
 
 
 def _apart(name: str, args: argparse.Namespace) -> dict[str, Any]:

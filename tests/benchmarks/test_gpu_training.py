@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,19 @@ def test_the_table_has_a_row_for_each(run: Path) -> None:
     for name in told["variants"]:
         assert f"\n| {name} | " in table
     assert "\n| 8 | " in table, "generation, eight at once"
+
+
+def test_without_a_gpu_nothing_is_measured_and_the_exit_code_tells(tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="needs the train extra: transformers")
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--variants", "published", "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+    )
+    assert done.returncode == 1
+    assert "nothing was measured" in done.stderr
+    assert "| published | left out: " in (tmp_path / "training.md").read_text()
 
 
 def test_the_weights_are_as_many_as_published() -> None:

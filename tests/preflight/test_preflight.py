@@ -234,6 +234,25 @@ def test_what_is_printed_and_answered(
     assert written["sections"]["samples"][0]["name"] == "missing_image"
 
 
+def test_every_loss_is_listed(training: Training, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    late = shown("late", "large.jpg", text="x")
+    late["messages"][0]["content"] = "word " * 3_000 + "<image>"
+    long = [sample(f"long{n}", "word " * (3_000 + n)) for n in range(9)]
+    noted = sample("n", "Yes.<|im_end|>")
+    path = training({"x_train": [*GOOD, *long, *BAD["missing_image"], late, noted]})
+    lost = tmp_path / "new/lost.jsonl"
+    report = look(path, tiny_checkpoint, lost=lost)
+    lines = [json.loads(line) for line in lost.read_text().splitlines()]
+    assert [(one["record"], one["id"], one["reason"]) for one in lines] == [
+        *((4 + n, f"long{n}", "answer_cut") for n in range(9)),
+        (13, "g", "missing_image"),
+        (14, "late", "image_cut"),
+    ]
+    over = [one for one in lines if (one["tokens"] or 0) > 2048]
+    assert len(over) == found(report)["tokens"].count == 10
+    assert {one["file"] for one in lines} == {"x_train.json"}
+
+
 @pytest.mark.parametrize(
     "flags", [["--gpus", "0"], ["--workers", "0"], ["--tokens_per_s", "nan"], ["no_value"]]
 )

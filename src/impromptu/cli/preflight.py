@@ -26,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "replaces a value of the YAML, as after llamafactory-cli train TRAIN.yaml"
     add("overrides", nargs="*", default=[], metavar="key=value", help=text)
     add("--json", type=Path, metavar="FILE", help="write everything as JSON")
+    text = "write every sample that is cut, skipped or stops the training, a line of JSON each"
+    add("--lost", type=Path, metavar="FILE", help=text)
     cores = os.cpu_count() or 1
     add("--workers", type=int, default=cores, metavar="N", help="processes [%(default)s]")
     add("--gpus", type=int, default=1, metavar="N", help="GPUs in all [%(default)s]")
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"--{name} {getattr(args, name)}: expected at least 1")
     if args.tokens_per_s is not None and not 0 < args.tokens_per_s < float("inf"):
         raise ValueError(f"--tokens_per_s {args.tokens_per_s}: expected a number over 0")
-    require_file_places(args.json)
+    require_file_places(args.json, args.lost)
     asked = Asked(
         args.yaml,
         tuple(args.overrides),
@@ -50,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         args.gpus,
         args.tokens_per_s,
         args.workers,
+        args.lost,
     )
     report = preflight(asked)
     _tell(report)

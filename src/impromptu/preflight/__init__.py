@@ -1,12 +1,14 @@
 """Looks at a training before it starts: what would be lost, how long it is and what it takes."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from impromptu.auditing import Section, named
 from impromptu.audits import Finding
+from impromptu.files import atomic_writer
 from impromptu.preflight import summary
 from impromptu.preflight.examine import Job
 from impromptu.preflight.model import Weights, find_checkpoint, read_rules, read_weights, zero_stage
@@ -31,6 +33,7 @@ class Asked:
         gpus: GPUs that train, in all.
         tokens_per_s: Measured on one GPU.
         workers: Processes that examine samples.
+        lost: Where every sample is written that is cut, skipped or stops the training.
     """
 
     path: Path
@@ -39,6 +42,7 @@ class Asked:
     gpus: int = 1
     tokens_per_s: float | None = None
     workers: int = 1
+    lost: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +96,9 @@ def _preflight(asked: Asked, plan: Plan, parser: Parser) -> Report:
     rules, of_tokens = _rules(plan, checkpoint)
     weights, of_weights = _weights(plan, checkpoint)
     sources = find_sources(plan, asked.held_out)
-    reading = Reading(plan, sources.datasets)
-    reading.read(Job(rules, str(plan.images_from)), asked.workers)
+    with atomic_writer(asked.lost) if asked.lost else nullcontext() as lost:
+        reading = Reading(plan, sources.datasets, lost)
+        reading.read(Job(rules, str(plan.images_from)), asked.workers)
     steps, exact = summary.overview(plan, reading, asked.gpus)
     size = [summary.told_steps(plan, steps, exact, asked.gpus)] if steps.sequences else []
     if weights:

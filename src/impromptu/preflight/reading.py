@@ -1,18 +1,19 @@
 """Reads all data of a training once: each row's fate, its length, and what the audits see."""
 
+import json
 import re
 from array import array
 from collections import Counter as Counts
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from impromptu import audits, plugins
 from impromptu.audit_sources import File, count_batches, read_rows
 from impromptu.audits import Audit, Check, Record, Tally
 from impromptu.preflight.conversion import Names
 from impromptu.preflight.examine import Examined, Job
-from impromptu.preflight.fates import SKIPPED, STOPS
+from impromptu.preflight.fates import NOTED, SKIPPED, STOPS
 from impromptu.preflight.plan import Plan
 from impromptu.preflight.sources import Dataset
 from impromptu.preflight.workers import examined
@@ -57,10 +58,13 @@ class Reading:
         words: Words in angle brackets of the answers.
         kinds: By dataset, (field, kind of value) -> how often.
         checks: Audits under way, by name.
+        lost: Where each row with a fate that costs something is written, one a line.
     """
 
-    def __init__(self, plan: Plan, datasets: Sequence[Dataset]) -> None:
-        self.plan, self.datasets = plan, datasets
+    def __init__(
+        self, plan: Plan, datasets: Sequence[Dataset], lost: IO[str] | None = None
+    ) -> None:
+        self.plan, self.datasets, self.lost = plan, datasets, lost
         self.seen = {one.name: Seen() for one in datasets if one.trains}
         self.tally = Tally()
         self.tokens, self.kept = array("i"), array("i")
@@ -111,9 +115,11 @@ class Reading:
     def _take(self, dataset: Dataset, records: list[Record], found: Examined) -> None:
         seen = self.seen[dataset.name]
         self.tally.seen += len(records)
-        for at, reason, detail in found.fates:
+        for at, reason, detail in sorted(found.fates):
             seen.fates[reason] += 1
             self.tally.add(reason, records[at], detail)
+            if self.lost and reason not in NOTED:
+                self.lost.write(_line(dataset, records[at], reason, detail, found.tokens[at]))
         if len(self.kinds[dataset.name]) < _FIELDS:
             self.kinds[dataset.name] += found.kinds
         self.images += found.images
@@ -128,6 +134,19 @@ class Reading:
         for word in set(_WORD.findall(answer)):
             if word in self.words or len(self.words) < _WORDS:
                 self.words[word] += 1
+
+
+def _line(dataset: Dataset, record: Record, reason: str, detail: str, tokens: int) -> str:
+    fate = {
+        "dataset": dataset.name,
+        "file": record.source.name,
+        "record": record.row,
+        "id": record.id,
+        "reason": reason,
+        "tokens": tokens or None,
+        "detail": detail,
+    }
+    return json.dumps(fate) + "\n"
 
 
 def _show(records: Sequence[Record], checks: Sequence[Check]) -> None:
