@@ -71,6 +71,8 @@ def test_a_missing_answer_is_filled_only_when_told(
     [
         (["--gt", "gone.json"], "gone.json"),
         (["--out", "a.json"], "that name is the counts'"),
+        (["--out", "p"], "p is read from"),
+        (["--gt", "o.json"], "o.json is read from"),
         (["--on_unreadable", "hold"], "invalid choice"),
         (["--tokens", "gone.yaml"], "gone.yaml"),
     ],

@@ -167,6 +167,8 @@ def test_a_server_that_is_slow_or_gone_is_named(stage: Stage) -> None:
         client.views(Address(url, 1))
     with pytest.raises(ValueError, match="expected http://HOST:PORT"):
         Address("localhost:8000", 1)
+    with pytest.raises(ValueError, match=r"--server http://localhost:99999: Port out of range"):
+        Address("http://localhost:99999", 1)
 
 
 def test_a_status_that_nobody_tells_is_not_made_up() -> None:

@@ -154,6 +154,9 @@ def test_the_engines_own_files_are_enough(
     assert not outcomes.simulated(tmp_path)
 
 
+NOWHERE = {"timestamp_us": 0, "x_m": np.nan, "y_m": 0.0, "yaw_rad": 0.0, "speed_mps": 6.0}
+
+
 def one_run(folder: Path, log_mps: list[float], **more: object) -> Path:
     """A run of the engine's kind: the ego at 6 m/s runs into a standing car at 20 m."""
     folder.mkdir(parents=True)
@@ -253,6 +256,8 @@ def test_a_single_run_needs_no_folder_of_its_own(tmp_path: Path) -> None:
         ({"actors.json": [{"dims": [1, 2, 3]}]}, "run_1: not as the engine writes it"),
         ({"metrics.json": {}}, "any_collide@0.0s"),
         ({"ego_poses.json": []}, "run_1: not as the engine writes it"),
+        ({"ego_poses.json": {"0": np.full((4, 4), np.nan).tolist()}}, "run_1: .* is not finite"),
+        ({"trace.jsonl": NOWHERE}, "run_1: .* is not finite"),
     ],
 )
 def test_files_that_are_not_the_engines_are_named(
@@ -261,6 +266,13 @@ def test_files_that_are_not_the_engines_are_named(
     one_run(tmp_path / "side-0103" / "run_1", [8.0] * 12, **more)
     with pytest.raises(ValueError, match=message):
         outcomes.read(tmp_path, "fixed")
+
+
+def test_a_score_that_is_no_number_is_not_averaged(tmp_path: Path) -> None:
+    metrics = {"any_collide@0.0s": True, "ncap_score": np.nan}
+    one_run(tmp_path / "side-0103" / "run_0", [8.0] * 12, **{"metrics.json": metrics})
+    found, failed = outcomes.read(tmp_path, "upstream")
+    assert (found, [one.why for one in failed]) == ([], ["metrics.json has the score nan"])
 
 
 def test_a_collision_that_no_pose_shows_is_not_scored(tmp_path: Path) -> None:

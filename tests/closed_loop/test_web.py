@@ -99,13 +99,15 @@ def test_a_model_sees_what_it_saw_in_training(
 def test_a_step_of_the_log_is_answered_and_told_as_one(
     height_m: float, simulated: bool, serve: Serve
 ) -> None:
-    body = step()
+    body = step(yaw_rate_radps=0.4)
     body["ego2world"][2][3] = height_m
     with serve(RULE) as site:
         site.post("/reset")
         assert site.post("/infer", body).status_code == 200
         (row,) = site.trace()
     assert row["simulated"] is simulated
+    # The engine scores an impact by this velocity, whoever's it is.
+    assert row["velocity_mps"] == pytest.approx(body["canbus"][13:15], abs=1e-12)
 
 
 def test_every_step_is_told_in_the_trace(language: LanguageServer, serve: Serve) -> None:

@@ -33,6 +33,10 @@ def run(args: argparse.Namespace) -> int:
     counts_path = args.out.with_name(f"{args.out.stem}.json")
     if counts_path == args.out:
         raise ValueError(f"--out {args.out}: that name is the counts'; name the pickle .pkl")
+    inputs = {path.resolve() for path in (args.gt, args.pred, args.tokens) if path}
+    for path in (args.out, counts_path):
+        if path.resolve() in inputs:
+            raise ValueError(f"--out {args.out}: {path} is read from; name another")
     require_file_places(args.out, counts_path)
     wanted = wanted_tokens(args.tokens) if args.tokens else None
     made = collect(args.gt, args.pred, args.on_unreadable, wanted)

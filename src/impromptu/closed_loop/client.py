@@ -41,8 +41,12 @@ class Address:
         parts = urlsplit(url)
         if parts.scheme != "http" or not parts.hostname:
             raise ValueError(f"--server {url}: expected http://HOST:PORT")
+        try:
+            port = parts.port or 80
+        except ValueError as error:
+            raise ValueError(f"--server {url}: {error}") from error
         self.url, self.timeout_s = url, timeout_s
-        self.host, self.port = parts.hostname, parts.port or 80
+        self.host, self.port = parts.hostname, port
         self.path = parts.path.rstrip("/")
 
     def call(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:

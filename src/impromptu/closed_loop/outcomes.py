@@ -76,7 +76,10 @@ def _outcome(folder: Path, scenario: str, run: int, v_ref: VRef) -> Outcome | Fa
     told = [status for status in statuses if status not in (None, "refused")]
     unreadable = sum(status not in recorded.READABLE for status in told) if told else None
     if not trace and v_ref == "upstream":
-        return Outcome(scenario, run, float(metrics["ncap_score"]), collided, 0, None, "metrics")
+        own = float(metrics["ncap_score"])
+        if not np.isfinite(own):
+            return Failed(scenario, run, f"metrics.json has the score {own}")
+        return Outcome(scenario, run, own, collided, 0, None, "metrics")
     value, source = scores.NO_COLLISION, "trace" if trace else "poses"
     if collided:
         # One that crashed while it followed the log has no pose in the engine's file.

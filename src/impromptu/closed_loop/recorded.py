@@ -86,9 +86,18 @@ def load(folder: Path, scenario: str, trace: Sequence[Mapping[str, Any]]) -> Rec
 
     Raises:
         OSError: A file is missing.
-        ValueError: One is not JSON.
+        ValueError: One is not JSON, or tells a place or speed that is none.
         AttributeError, KeyError, TypeError, IndexError: One is not as the engine writes it.
     """
+    run = _loaded(folder, scenario, trace)
+    told = [run.ego.pose, run.reference.pose, *(actor.pose for actor in run.actors)]
+    told += [] if run.speed_mps is None else [run.speed_mps]
+    if not all(np.isfinite(values).all() for values in told):
+        raise ValueError(f"{folder}: a place or speed in it is not finite; the run is not scored")
+    return run
+
+
+def _loaded(folder: Path, scenario: str, trace: Sequence[Mapping[str, Any]]) -> Recorded:
     actors = [_actor(row) for row in read_json(folder / "actors.json")]
     reference = read_json(folder / "reference_trajectory.json")
     route = Track(_stamps(reference), _rows(reference)[:, :3], np.zeros(2))
