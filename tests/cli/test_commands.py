@@ -1,7 +1,9 @@
 """What holds of every command: its help, its answer to a typing error, its places to write."""
 
 import argparse
+import errno
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -157,3 +159,29 @@ def test_a_command_keeps_numpy_to_one_thread() -> None:
     done = subprocess.run([sys.executable, "-c", code], env=unset, capture_output=True, text=True)
     named, threads = done.stdout.splitlines()[-1].split()
     assert named == threads, done.stderr
+
+
+def test_a_full_disk_is_told_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(args: argparse.Namespace) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def add_out(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--out", type=Path)
+
+    command = Command("fill the disk", add_out, full)
+    monkeypatch.setattr(plugins, "load", lambda *_: command)
+    assert main(["miniature", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path}: no space left on device\n"
+
+
+def test_the_teachers_port_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--data_raw", str(tmp_path / "raw"), "--out", str(tmp_path / "out")]
+    assert main(["miniature", "--out", str(tmp_path / "raw"), "--datasets", "kitti"]) == 0
+    assert main(["generate", *flags, "--questions", "q4"]) == 0
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        found = main(["miniature-teacher", "--samples", str(tmp_path / "out"), "--port", port])
+    assert found == 2
+    assert f"--port {port} cannot be had; --port 0 takes a free one" in capsys.readouterr().err

@@ -106,3 +106,4 @@ def test_a_folder_of_nothing_is_told_and_nothing_is_left_in_it(
         assert main(["review", "--dir", str(tmp_path / name), "--reviewer", "Ada"]) == 2
         assert name in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+    assert not [*tmp_path.rglob("*.jsonl")], "another command would take it for data"

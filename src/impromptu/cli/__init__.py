@@ -1,6 +1,7 @@
 """The command line: each module here is one command of ``impromptu``."""
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except (OSError, ValueError, ArithmeticError, LookupError, ModuleNotFoundError) as error:
-        text = _text(error)
+        text = _text(error, getattr(args, "out", None))
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         print(f"error: {text}{notes}", file=sys.stderr)
         return command.not_done
@@ -80,8 +81,10 @@ def _overview(argv: Sequence[str], modules: Mapping[str, str]) -> NoReturn:
     parser.error("the command comes first")
 
 
-def _text(error: Exception) -> str:
+def _text(error: Exception, out: object) -> str:
     """Say what went wrong; an operating system's error as path and cause."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and isinstance(out, os.PathLike):
+        error.filename = error.filename or os.fspath(out)  # a full disk does not tell where
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename2 or error.filename}: {error.strerror.lower()}"
     return str(error.args[0] if isinstance(error, KeyError) and error.args else error)

@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     if not serving and not (out / FILE).exists():
         raise FileNotFoundError(f"{out / FILE}: nobody has decided anything yet")
     require_writable(out)
-    ledger, draw = open_ledger(out / FILE), open_draw(args.dir, out, args.draw, args.seed)
+    draw = open_draw(args.dir, out, args.draw, args.seed)  # first: may find nothing
+    ledger = open_ledger(out / FILE)
     _tell_losses(draw, ledger)
     if serving:
         _serve(args, draw, ledger, str(reviewer))
