@@ -119,6 +119,15 @@ def test_what_does_not_answer(text: str, complaint: str) -> None:
         trajectory.read(text)
 
 
+@given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=10, max_size=10))
+def test_lists_and_scattered_waypoints_are_read_to_the_same_bit(
+    points: list[tuple[float, float]],
+) -> None:
+    listed = ", ".join(f"[{x!r}, {y!r}]" for x, y in points)
+    for text in (listed, listed.replace(" ", ""), listed.replace("], [", "] and [")):
+        assert trajectory.read(text).xy_m.tolist() == [list(point) for point in points]
+
+
 fuzz = st.text(alphabet="[]<>/PLANING 0123456789.,-+exyinfa\n", max_size=200)
 
 

@@ -1,6 +1,5 @@
 """The past as prompts tell it, and waypoints as answers write them: in numbers or in tokens."""
 
-import json
 import re
 from collections.abc import Callable
 from functools import cache
@@ -10,7 +9,7 @@ from math import isfinite
 import numpy as np
 
 from impromptu import action_tokens
-from impromptu.arrays import Floats, floats
+from impromptu.arrays import Floats, assembled, floats
 from impromptu.clip import STEP_S, EgoStatus, Observation, Trajectory
 from impromptu.questions import AnswerError
 from impromptu.questions._text import tagged, untagged
@@ -21,10 +20,12 @@ Number = Callable[[float], str]
 
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _FIRST = re.compile(r"\[[-\d]", re.ASCII)
-_PLAIN = "0123456789-+.eE,[] "
 _DIGIT = re.compile(r"\d")
 _NUMBER = r"\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*"
 _POINT = re.compile(rf"\[{_NUMBER},{_NUMBER}\]", re.ASCII)
+# Possessive, so that a long text that is no list is given up at once.
+_LISTED = r" *+[-+]?\d++(?:\.\d++)?+(?:[eE][-+]?\d++)?+ *+"
+_LIST = re.compile(rf"(?:\[{_LISTED},{_LISTED}\](?: *+, *+(?=\[)| *+\Z))++", re.ASCII)
 
 
 def history(observation: Observation, wording: Wording, task: str, number: Number) -> str:
@@ -87,11 +88,12 @@ def read(text: str, count: int) -> Trajectory:
             f"expected {count} waypoints, found {len(xy_m)} in {text[:80]!r}", "number_of_waypoints"
         )
     try:
-        return Trajectory(_times_s(count), xy_m)
+        xy_m = floats(xy_m, count, 2, name="waypoints")
     except ValueError as error:
         raise AnswerError(
             f"expected waypoints of two numbers, got {text[:80]!r}", "number_too_large"
         ) from error
+    return assembled(Trajectory, _times_s(count), xy_m, None)
 
 
 def _moves(text: str) -> Floats:
@@ -120,13 +122,10 @@ def _plain_list(text: str) -> Floats | None:
     if (start := _FIRST.search(text)) is None:
         return None
     head, points = text[: start.start()], text[start.start() :]
-    if points.strip(_PLAIN) or head.count("[") != head.count("[x, y]"):
+    if head.count("[") != head.count("[x, y]") or _LIST.fullmatch(points) is None:
         return None
-    try:
-        xy_m = np.array(json.loads(f"[{points}]"))
-    except ValueError:
-        return None
-    return xy_m if xy_m.ndim == 2 and xy_m.shape[1] == 2 and xy_m.dtype.kind in "fi" else None
+    numbers = points.replace("[", "").replace("]", "").split(",")
+    return np.array(list(map(float, numbers))).reshape(-1, 2)
 
 
 def _points(text: str) -> Floats:
