@@ -112,6 +112,7 @@ def test_reading_what_was_written(seen: tuple[Sighting, ...]) -> None:
     [
         ("no", ()),
         ("No.", ()),
+        ("No vulnerable road users are near.", ()),
         ("yes, I see a pedestrian located 7.5 meters ahead of me", (("pedestrian", 7.5, None),)),
         (
             "Yes, I see a dog located 1 meter ahead of me and 1 meter to the Left and a cat "
@@ -130,6 +131,9 @@ def test_other_spellings(text: str, seen: tuple[tuple[str, float, float | None],
         "",
         "Note that a pedestrian is there.",
         "North of me is nobody.",
+        "No one knows",
+        "No, I see nobody. Yes, I see a pedestrian.",
+        "No, a pedestrian located 3 meters ahead of me.",
         "Yes.",
         "Yes, I see ",
         "Yes, I see a pedestrian.",

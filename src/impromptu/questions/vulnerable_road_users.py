@@ -72,7 +72,7 @@ _CLAUSE = re.compile(
     r"(?: and (?P<aside>\d+(?:\.\d+)?) meters? to the (?P<side>left|right))?",
     re.IGNORECASE | re.ASCII,
 )
-_NOBODY = re.compile(r"no\b", re.IGNORECASE)
+_NOBODY = re.compile(r"no(?:$|[.,;:!]| vulnerable road users?\b)", re.IGNORECASE)
 _SOMEBODY = re.compile(r"yes, i see ", re.IGNORECASE)
 _BETWEEN = re.compile(r",? and (?=an? )|, (?=an? )")
 
@@ -81,10 +81,12 @@ def read(text: str) -> tuple[Sighting, ...]:
     """Read ``Yes, I see a CLASS located X meters ahead of me ...`` or ``No, ...``.
 
     Raises:
-        AnswerError: The text starts with neither, or a clause is not understood.
+        AnswerError: The text starts with neither or says both, or a clause is not understood.
     """
     text = " ".join(text.split())
     if _NOBODY.match(text):
+        if _SOMEBODY.search(text) or _CLAUSE.search(text):
+            raise AnswerError(f"expected yes or no, got both in {text[:80]!r}", "both_yes_and_no")
         return ()
     if (start := _SOMEBODY.match(text)) is None:
         raise AnswerError(
