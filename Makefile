@@ -29,8 +29,9 @@ lint: setup
 check-types: setup
 	$(BIN)/mypy
 
+# Two at a time, so each keeps to one thread.
 tests: setup
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 # What takes longer: training, killing and resuming, large inputs. One after the other, as each
 # takes all cores.

@@ -28,6 +28,7 @@ def tokenizer(tiny_checkpoint: Path) -> Any:
     return AutoTokenizer.from_pretrained(tiny_checkpoint)
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_bytes(tiny_checkpoint: Path, tmp_path: Path) -> None:
     code = "import sys; from impromptu.cli import main; raise SystemExit(main(sys.argv[1:]))"
     arguments = ["tiny-model", "--out", str(tmp_path / "again")]

@@ -42,6 +42,7 @@ def unit(folder: Path) -> Unit:
 
 
 @needs_ray
+@pytest.mark.slow
 def test_where_the_work_is_done_decides_no_byte(tmp_path: Path) -> None:
     """One of the logs cannot be read, and has the same error."""
     raw, extracted = tmp_path / "raw", tmp_path / "extracted"
@@ -74,6 +75,7 @@ except OSError as error:
 
 
 @needs_ray
+@pytest.mark.slow
 def test_a_worker_that_dies_is_one_error(tmp_path: Path) -> None:
     words = [sys.executable, "-c", DIES, str(tmp_path)]
     told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
@@ -137,6 +139,7 @@ def _servers() -> list[str]:
 
 
 @needs_ray
+@pytest.mark.slow
 def test_nobody_else_can_reach_it() -> None:
     code = (
         "from impromptu.backends.ray import _connect; ray = _connect(1);"

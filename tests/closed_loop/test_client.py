@@ -6,7 +6,7 @@ import json
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -45,7 +45,8 @@ def serving(answer: Callable[[str, Any], Reply]) -> Iterator[tuple[str, list[tup
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            with suppress(BrokenPipeError):  # whoever has read enough is gone
+                self.wfile.write(content)
 
         do_GET = do_POST = reply  # noqa: N815
 

@@ -41,6 +41,7 @@ def test_commands_that_need_nothing_run_in_order(checkout: Path) -> None:
     assert (checkout / "build/accuracy.json").is_file()
 
 
+@pytest.mark.slow
 def test_commands_of_the_report_page_run_after_them(checkout: Path) -> None:
     page = (ROOT / "docs/report.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)

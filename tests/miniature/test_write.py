@@ -19,6 +19,7 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     first, second, other = (tmp_path / name for name in ("first", "second", "other"))
     for out, seed in ((first, 3), (second, 3), (other, 4)):
@@ -98,6 +99,7 @@ def test_two_at_once_end_with_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [path.name for path in tmp_path.iterdir()] == ["kitti"]
 
 
+@pytest.mark.slow
 def test_without_pictures_every_file_is_there_and_valid(tmp_path: Path) -> None:
     drawn, quick = tmp_path / "drawn", tmp_path / "quick"
     for out, images in ((drawn, True), (quick, False)):
