@@ -86,13 +86,17 @@ def served(replier: Replier, port: int = 0) -> Iterator[str]:
     """Listen beside the caller; yield the base URL.
 
     Raises:
-        OSError: The port is taken.
+        OSError: The port cannot be had; the message says why.
     """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="chat server")
     thread.start()
     try:
-        server = asyncio.run_coroutine_threadsafe(serve(replier, port), loop).result()
+        try:
+            server = asyncio.run_coroutine_threadsafe(serve(replier, port), loop).result()
+        except (OSError, OverflowError) as error:
+            why = (getattr(error, "strerror", None) or str(error)).lower().rstrip(".")
+            raise OSError(f"--port {port}: {why}; --port 0 takes a free one") from error
         try:
             yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         finally:

@@ -83,8 +83,9 @@ def _overview(argv: Sequence[str], modules: Mapping[str, str]) -> NoReturn:
 
 def _text(error: Exception, out: object) -> str:
     """Say what went wrong; an operating system's error as path and cause."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC and isinstance(out, os.PathLike):
-        error.filename = error.filename or os.fspath(out)  # a full disk does not tell where
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename2 or error.filename}: {error.strerror.lower()}"
+    if isinstance(error, OSError) and error.strerror:
+        # A disk that fills up while a file is written does not tell which.
+        full = out if error.errno == errno.ENOSPC else None
+        if where := error.filename2 or error.filename or full:
+            return f"{where}: {error.strerror.lower()}"
     return str(error.args[0] if isinstance(error, KeyError) and error.args else error)

@@ -71,6 +71,11 @@ class Step:
         yaw_rad = float(np.arctan2(forward[1], forward[0]))
         return SE2(yaw_rad, self.world_SE3_ego.translation_m[:2])
 
+    @property
+    def bus_velocity_mps(self) -> Floats:
+        """(2,) of the point that the CAN bus tells of, and that NeuroNCAP scores an impact by."""
+        return self.velocity_mps + _turn_mps(self.yaw_rate_radps, self.simulated)
+
 
 def read_step(body: bytes | bytearray, cameras: Sequence[str]) -> Step:
     """Read a request's body.
@@ -98,14 +103,12 @@ def read_step(body: bytes | bytearray, cameras: Sequence[str]) -> Step:
         raise StepError(f"canbus: beyond {LOGGED_LIMIT:g} m/s, m/s2 or rad/s: {canbus.tolist()}")
     # A log's pose leans a little; the simulator's lies in the ground plane to the last bit.
     simulated = bool(pose.translation_m[2] == 0) and pose.rotation[2].tolist() == [0, 0, 1]
-    centre_m = CENTRE_M if simulated else 0.0
     calibration = _field(fields, "calibration")
     lidar = _pose(_field(calibration, "lidar2ego", "calibration"), "calibration.lidar2ego")
     return Step(
         timestamp_ns=1_000 * _whole(_field(fields, "timestamp"), "timestamp", LAST_US),
         world_SE3_ego=pose,
-        # A point ahead on a body that turns has the turn's own speed, to the left.
-        velocity_mps=floats(canbus[13:15] - [0, centre_m * canbus[12]], 2, name="velocity"),
+        velocity_mps=floats(canbus[13:15] - _turn_mps(canbus[12], simulated), 2, name="velocity"),
         acceleration_mps2=canbus[7:9],
         yaw_rate_radps=float(canbus[12]),
         command=get_args(Command)[_whole(_field(fields, "command"), "command", 2)],
@@ -113,6 +116,11 @@ def read_step(body: bytes | bytearray, cameras: Sequence[str]) -> Step:
         simulated=simulated,
         images={name: _image(_field(fields, "images"), name, taken) for name in cameras},
     )
+
+
+def _turn_mps(yaw_rate_radps: float, simulated: bool) -> Floats:
+    """Return (2,) what a turn adds to the rear axle's velocity at the CAN bus's point."""
+    return np.array([0.0, CENTRE_M * yaw_rate_radps if simulated else 0.0])
 
 
 def take_out(body: bytes | bytearray) -> tuple[bytes, list[memoryview]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from impromptu.closed_loop.protocol import CENTRE_M, Step
+from impromptu.closed_loop.protocol import Step
 from impromptu.closed_loop.sessions import Session
 from impromptu.files import writing_to
 
@@ -44,13 +44,8 @@ class Trace:
 
 
 def told(session: Session, step: Step) -> dict[str, Any]:
-    """Return what a line tells of a step before it is answered.
-
-    ``velocity_mps`` is what NeuroNCAP takes the speed of an impact from: as its CAN bus has it,
-    once simulated that of the vehicle's centre.
-    """
-    place, ahead_m = step.world_SE2_ego, CENTRE_M if step.simulated else 0.0
-    forward_mps, left_mps = step.velocity_mps.tolist()
+    """Return what a line tells of a step before it is answered."""
+    place = step.world_SE2_ego
     return {
         "session": session.name,
         "run": session.run,
@@ -59,8 +54,8 @@ def told(session: Session, step: Step) -> dict[str, Any]:
         "x_m": float(place.translation_m[0]),
         "y_m": float(place.translation_m[1]),
         "yaw_rad": place.yaw_rad,
-        "speed_mps": forward_mps,
-        "velocity_mps": [forward_mps, left_mps + ahead_m * step.yaw_rate_radps],
+        "speed_mps": float(step.velocity_mps[0]),
+        "velocity_mps": step.bus_velocity_mps.tolist(),
         "simulated": step.simulated,
         "command": step.command,
     }
