@@ -96,7 +96,8 @@ def test_an_incomplete_set_is_told(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("sim --driver stop --out x --runs 0", "--runs, --workers and --timeout_s: expected more"),
+        ("sim --driver stop --out x --runs 0", "--runs 0: expected at least 1"),
+        ("sim --driver stop --out x --timeout_s nan", "--timeout_s nan: expected more than 0"),
         ("sim --driver stop --out x --render", "--render goes with --server"),
         ("sim --driver stop --out x --scenarios sides", "Did you mean 'side'"),
         ("sim --server http://127.0.0.1:1 --out x", "alive: no reply"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from impromptu.cli import Command
+from impromptu.cli._parser import require_at_least_1
 from impromptu.closed_loop import campaign, client, scenarios
 from impromptu.closed_loop.camera import SIZES_PX, Cameras
 from impromptu.closed_loop.campaign import Ended, Job
@@ -38,8 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Drive; return 1 if a run failed."""
-    if args.runs < 1 or args.workers < 1 or not args.timeout_s > 0:
-        raise ValueError("--runs, --workers and --timeout_s: expected more than 0")
+    require_at_least_1(args, "runs", "workers")
+    if not args.timeout_s > 0:
+        raise ValueError(f"--timeout_s {args.timeout_s:g}: expected more than 0")
     if args.driver and args.render:
         raise ValueError("--render goes with --server; a --driver looks at no picture")
     chosen = scenarios.chosen(args.scenarios, scenarios.load())
