@@ -17,9 +17,18 @@ from impromptu.clip_rows import join_tables
 from impromptu.clip_table import clip_file
 from impromptu.counts import LogCounts
 from impromptu.datasets import Dataset, Log
-from impromptu.files import alone, atomic_writer, write_json
+from impromptu.files import alone, atomic_bytes, write_json
 from impromptu.manifest import MANIFEST, close_manifest, code, entry, inputs, key, open_manifest
-from impromptu.part import Recipe, Unit, prepare, read_counts, read_rows, table_of, write_part
+from impromptu.part import (
+    BETWEEN,
+    Recipe,
+    Unit,
+    prepare,
+    read_counts,
+    read_samples,
+    table_of,
+    write_part,
+)
 from impromptu.progress import track
 
 WORK = ".work"
@@ -234,15 +243,16 @@ def _merge(
     """Write one dataset split's files from its parts, in log order; return its manifest entry."""
     written = Counter[str]()
     with ExitStack() as stack:
-        files: dict[str, IO[str]] = {}
+        files: dict[str, IO[bytes]] = {}
         for unit in group:
-            for key, text in read_rows(unit.part):
+            for key, number, samples in read_samples(unit.part):
                 if key not in files:
-                    files[key] = stack.enter_context(atomic_writer(out / f"{key}.json"))
-                files[key].write(("[\n" if not written[key] else ",\n") + text)
-                written[key] += 1
+                    files[key] = stack.enter_context(atomic_bytes(out / f"{key}.json"))
+                files[key].write(BETWEEN.encode() if written[key] else b"[\n")
+                files[key].write(samples)
+                written[key] += number
         for file in files.values():
-            file.write("\n]\n")
+            file.write(b"\n]\n")
     join_tables(out / clip_file(dataset, group[0].log.split), [table_of(u.part) for u in group])
     _tell(result, dataset, group, counts, written, out)
     return entry([unit.log for unit in group], counts, written)

@@ -1,14 +1,16 @@
 """One log's samples: ask every question of every clip, write one part file, count every loss.
 
-A part is a text file. Its first line is the JSON of its counts; each other line is a file key
-(``<folder>/<stem>_<split>`` without ``.json``), a tab, and one sample as JSON. It appears under
-its name only when complete, so a part that exists is a log that is done. The table of the log's
-clips, beside it, is written before it.
+A part begins with a line of JSON: the log's counts, and for each sample file that it adds to the
+file's key (``<folder>/<stem>_<split>`` without ``.json``), how many samples and how many bytes.
+Those bytes follow, file by file, as they will stand in the sample files. It appears under its name
+only when complete, so a part that exists is a log that is done. The table of the log's clips,
+beside it, is written before it.
 """
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,13 +26,15 @@ from impromptu.conversation import Sample
 from impromptu.counts import LogCounts, Tally
 from impromptu.datasets import Dataset, Dropped, Log, LogError, keyframes
 from impromptu.extraction import ShownImages
-from impromptu.files import atomic_writer
+from impromptu.files import atomic_bytes
 from impromptu.filters import Filters, Gate
 from impromptu.preset import Preset, PresetName, load_preset
 from impromptu.questions import Question, Unanswerable, observe
 from impromptu.wording import Wording, load_wording
 
 MissingImages = Literal["drop", "keep"]
+BETWEEN = ",\n"
+"""What stands between two samples of a file."""
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -83,23 +87,30 @@ def write_part(unit: Unit) -> LogCounts:
     ``LogError``; what else a log's own values may provoke is that log's failure too, not the run's.
     """
     counts, clips = LogCounts(), list[dict[str, Any]]()
+    samples = defaultdict[str, list[str]](list)
     try:
-        lines = [f"{key}\t{_as_json(row)}\n" for key, row in rows(unit, counts, clips)]
-        _write(unit.part, counts, lines, clips)
+        for key, row in rows(unit, counts, clips):
+            samples[key].append(_as_json(row))
+        _write(unit.part, counts, samples, clips)
     except (OSError, ValueError, ArithmeticError) as error:
         kind = "" if isinstance(error, LogError | OSError) else f"{unit.log.source}: "
         counts = LogCounts(error=f"{kind}{error}")
-        _write(unit.part, counts, [], [])
+        _write(unit.part, counts, {}, [])
     return counts
 
 
 def _write(
-    part: Path, counts: LogCounts, lines: Sequence[str], clips: list[dict[str, Any]]
+    part: Path,
+    counts: LogCounts,
+    samples: Mapping[str, Sequence[str]],
+    clips: list[dict[str, Any]],
 ) -> None:
     write_rows(table_of(part), clips)
-    with atomic_writer(part) as file:
-        file.write(json.dumps(counts.to_json()) + "\n")
-        file.writelines(lines)
+    bodies = {key: BETWEEN.join(texts).encode() for key, texts in samples.items()}
+    files = [(key, len(samples[key]), len(body)) for key, body in bodies.items()]
+    with atomic_bytes(part) as file:
+        file.write(json.dumps({"counts": counts.to_json(), "files": files}).encode() + b"\n")
+        file.writelines(bodies.values())
 
 
 def table_of(part: Path) -> Path:
@@ -109,17 +120,15 @@ def table_of(part: Path) -> Path:
 
 def read_counts(part: Path) -> LogCounts:
     """Read the counts of a finished part."""
-    with part.open(encoding="utf-8") as file:
-        return LogCounts.from_json(json.loads(file.readline()))
+    with part.open("rb") as file:
+        return LogCounts.from_json(json.loads(file.readline())["counts"])
 
 
-def read_rows(part: Path) -> Iterator[tuple[str, str]]:
-    """Yield (file key, sample as JSON text) of a finished part."""
-    with part.open(encoding="utf-8") as file:
-        next(file)
-        for line in file:
-            key, _, text = line.rstrip("\n").partition("\t")
-            yield key, text
+def read_samples(part: Path) -> Iterator[tuple[str, int, bytes]]:
+    """Yield (file key, number of samples, their JSON text) of a finished part."""
+    with part.open("rb") as file:
+        for key, number, size in json.loads(file.readline())["files"]:
+            yield key, number, file.read(size)
 
 
 def rows(
