@@ -61,7 +61,10 @@ def _run(data_raw: Path, out: Path, workers: int) -> tuple[float, int, float, fl
     """Return seconds, clips, peak MB, and seconds of CPU of the main process and its workers."""
     shutil.rmtree(out, ignore_errors=True)
     code = (
-        "import resource, sys; from impromptu.cli import main; code = main(sys.argv[1:]);"
+        "import resource, sys; from multiprocessing import forkserver;"
+        "from impromptu.cli import main; code = main(sys.argv[1:]);"
+        # Once the processes that the workers came out of has ended, it tells what they used.
+        "forkserver._forkserver._stop();"
         "use = [resource.getrusage(who) for who in"
         " (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)];"
         "print(max(one.ru_maxrss for one in use),"

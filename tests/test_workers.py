@@ -1,5 +1,10 @@
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +40,44 @@ def test_items_are_taken_only_as_workers_get_free() -> None:
 def test_a_worker_that_dies_is_one_clear_error() -> None:
     with pytest.raises(OSError, match="a worker process died"):
         list(side_by_side(half, [12, 13, 14], 2))
+
+
+def test_workers_come_with_what_was_asked_for_imported(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        "from impromptu.workers import begin, side_by_side\n"
+        "def is_imported(name):\n"
+        "    return name in sys.modules\n"
+        "if __name__ == '__main__':\n"
+        "    begin(['colorsys'])\n"
+        "    print(sorted(side_by_side(is_imported, ['colorsys', 'wave'], 2)))\n"
+    )
+    told = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True)
+    assert told.stdout == "[('colorsys', True), ('wave', False)]\n"
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 0.05, 0.2, 0.4, 0.8])
+def test_ctrl_c_ends_all_without_noise_whenever_it_comes(tmp_path: Path, wait_s: float) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import time\n"
+        "from impromptu.workers import begin, side_by_side\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        "        print('ready', flush=True)\n"
+        "        begin(['impromptu.part', 'impromptu.datasets.nuscenes'])\n"
+        "        list(side_by_side(time.sleep, [1.0] * 4, 2))\n"
+        "    except KeyboardInterrupt:\n"
+        "        print('interrupted')\n"
+    )
+    pipe = subprocess.PIPE
+    command = [sys.executable, str(script)]
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as main:
+        assert main.stdout is not None
+        assert main.stdout.readline() == "ready\n"
+        time.sleep(wait_s)
+        os.killpg(main.pid, signal.SIGINT)
+        assert main.communicate(timeout=20) == ("interrupted\n", "")

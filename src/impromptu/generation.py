@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from impromptu import backends, datasets, plugins
+from impromptu import backends, datasets, plugins, questions
 from impromptu.backends import Backend
 from impromptu.clip_rows import join_tables
 from impromptu.clip_table import clip_file
@@ -30,6 +30,7 @@ from impromptu.part import (
     write_part,
 )
 from impromptu.progress import track
+from impromptu.workers import begin
 
 WORK = ".work"
 
@@ -99,7 +100,7 @@ def _filled(folder: Path) -> bool:
 def generate(
     data_raw: Path,
     out: Path,
-    names: Sequence[str],
+    names: Sequence[str] | None,
     splits: Sequence[str] | None,
     recipe: Recipe,
     workers: int,
@@ -115,7 +116,7 @@ def generate(
     Args:
         data_raw: Folder of the datasets' own folders.
         out: Where to write; a run that was killed goes on from its finished logs.
-        names: Datasets to read.
+        names: Datasets to read; None for all that are there.
         splits: Official splits to keep; None for all.
         recipe: What to make of each log.
         workers: How many logs are worked on at once.
@@ -129,6 +130,9 @@ def generate(
             they are among the result's ``failed`` and in the manifest.
     """
     run = plugins.load(backends, backend, Backend)
+    if workers > 1:
+        begin(_modules())
+    names = names or present_datasets(data_raw)
     # Not ``Path.resolve``: for links in a circle that raises what is no ``OSError``.
     folders = _Folders(
         *(
@@ -138,6 +142,14 @@ def generate(
     )
     with alone(folders.out / WORK):
         return _generate(folders, names, splits, recipe, run, workers)
+
+
+def _modules() -> list[str]:
+    """Name what a worker imports: this package's own, and with them all that they import."""
+    plugged = [
+        f"{home.__name__}.{name}" for home in (datasets, questions) for name in plugins.names(home)
+    ]
+    return [write_part.__module__, *plugged]
 
 
 def _generate(

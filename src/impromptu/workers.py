@@ -4,8 +4,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import forkserver, get_context, parent_process, resource_tracker
+from signal import SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGINT, pthread_sigmask
 from threading import Thread
 from typing import TypeVar
 
@@ -14,6 +16,29 @@ R = TypeVar("R")
 
 _AHEAD = 2
 """Items handed out for each worker: one to work on, and one so that it need not wait."""
+_SERVER = get_context("forkserver")
+"""Workers come out of one clean process: no thread or lock of this one is half in them."""
+
+
+def begin(modules: Iterable[str] = ()) -> None:
+    """Have the process that workers come out of import what they need, while this one goes on.
+
+    Each worker imports it by itself otherwise. The first call counts.
+    """
+    _SERVER.set_forkserver_preload(list(modules))
+    resource_tracker.ensure_running()  # the server starts it, and that would let Ctrl-C in
+    with _undisturbed():
+        forkserver.ensure_running()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Have Ctrl-C wait until a process is started: half started, it would end in noise."""
+    before = pthread_sigmask(SIG_BLOCK, {SIGINT})
+    try:
+        yield
+    finally:
+        pthread_sigmask(SIG_SETMASK, before)
 
 
 def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[tuple[T, R]]:
@@ -30,17 +55,14 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> It
     if workers <= 1:
         yield from ((item, work(item)) for item in items)
         return
-    rest, spawn = iter(items), get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=end_with_parent) as pool:
+    begin()
+    rest = iter(items)
+    with ProcessPoolExecutor(workers, mp_context=_SERVER, initializer=end_with_parent) as pool:
         try:
             asked: dict[Future[R], T] = {}
-            while (
-                asked.update(
-                    (pool.submit(work, item), item)
-                    for item in islice(rest, workers * _AHEAD - len(asked))
-                )
-                or asked
-            ):
+            while (more := list(islice(rest, workers * _AHEAD - len(asked)))) or asked:
+                with _undisturbed():
+                    asked.update((pool.submit(work, item), item) for item in more)
                 for future in wait(asked, return_when=FIRST_COMPLETED).done:
                     yield asked.pop(future), future.result()
         except BrokenProcessPool as error:
@@ -54,7 +76,10 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> It
 
 
 def end_with_parent() -> None:
-    """Have this worker end when the main process is killed; it would wait for work forever."""
+    """Have this worker end when the main process is killed; it would wait for work forever.
+
+    Ctrl-C, which it could not take while it was made, ends it at once if it was pressed by now.
+    """
 
     def wait_for_it() -> None:
         if parent := parent_process():
@@ -62,3 +87,7 @@ def end_with_parent() -> None:
             os._exit(1)
 
     Thread(target=wait_for_it, daemon=True).start()
+    try:
+        pthread_sigmask(SIG_UNBLOCK, {SIGINT})
+    except KeyboardInterrupt:
+        os._exit(1)

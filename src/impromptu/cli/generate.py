@@ -13,7 +13,7 @@ from impromptu.chosen_clips import load_chosen
 from impromptu.cli import Command
 from impromptu.files import read_json, read_yaml_mapping, require_writable
 from impromptu.filters import Filters
-from impromptu.generation import Result, generate, present_datasets
+from impromptu.generation import Result, generate
 from impromptu.manifest import MANIFEST
 from impromptu.part import MissingImages, Recipe
 from impromptu.plugins import did_you_mean
@@ -102,13 +102,12 @@ def run(args: argparse.Namespace) -> int:
         actions=Path(chosen["actions"]).resolve() if chosen["actions"] else None,
         clips=Path(chosen["clips"]).resolve() if chosen["clips"] else None,
     )
-    names = chosen["datasets"] or present_datasets(args.data_raw)
     if args.extract_dir and not any(args.extract_dir.glob("*_extracted")):
         require_writable(args.extract_dir)
     result = generate(
         args.data_raw,
         args.out,
-        names,
+        chosen["datasets"],
         chosen["split"],
         recipe,
         args.workers,
