@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,11 +10,16 @@ _BLOCK = 64 * 1024
 """Characters at once: what is made of so many stays in the processor's cache."""
 _LONGEST_ROW = 16 * 1024 * 1024
 _BETWEEN_ROWS = re.compile(r"\s*,?\s*")
-_DECODE = json.JSONDecoder().raw_decode
 
 
-def json_rows(path: Path) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+def json_rows(
+    path: Path, parse_float: Callable[[str], Any] | None = None
+) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """Yield (number of the first, from 1, rows) of a file that holds one array, in flat memory.
+
+    Args:
+        path: UTF-8 text.
+        parse_float: Makes the fractions, if not ``float``.
 
     Raises:
         ValueError: The file is not an array of objects, or ends before the array does; the
@@ -22,29 +27,28 @@ def json_rows(path: Path) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """
     first = 1
     with path.open(encoding="utf-8") as file:
-        for values in _values(path, file):
-            rows = [value for value in values if isinstance(value, dict)]
-            if len(rows) < len(values):
+        for values in _values(path, file, json.JSONDecoder(parse_float=parse_float)):
+            if {*map(type, values)} != {dict}:
                 at = next(at for at, value in enumerate(values) if not isinstance(value, dict))
-                yield first, rows[:at]
+                yield first, values[:at]
                 raise ValueError(
                     f"{path}: row {first + at}: expected an object, got {values[at]!r:.40}"
                 )
-            yield first, rows
-            first += len(rows)
+            yield first, values
+            first += len(values)
 
 
-def _values(path: Path, file: IO[str]) -> Iterator[list[Any]]:
+def _values(path: Path, file: IO[str], decoder: json.JSONDecoder) -> Iterator[list[Any]]:
     """Yield the array's elements, some of them at a time."""
     row, at = 1, 1
     text = _block(path, file, row, _BLOCK).lstrip()
     if not text.startswith("["):
         raise ValueError(f"{path}: expected a JSON array, got {text[:20]!r}")
     while not text.startswith("]", at := _after_separator(text, at)):
-        values, end, error = _decoded(text, at)
+        values, end, error = _decoded(decoder, text, at)
         if values:
             yield values
-            row, at = row + len(values), end
+            row, text, at = row + len(values), text[end:], 0
         elif isinstance(error, json.JSONDecodeError):
             # Most likely the block ended within a row: read on, and try that row again.
             kept = text[at:]
@@ -62,19 +66,21 @@ def _values(path: Path, file: IO[str]) -> Iterator[list[Any]]:
             ) from error
 
 
-def _decoded(text: str, at: int) -> tuple[list[Any], int, Exception | None]:
+def _decoded(
+    decoder: json.JSONDecoder, text: str, at: int
+) -> tuple[list[Any], int, Exception | None]:
     """Return the values that are complete, where they end, and what is wrong with the next."""
     values, error = list[Any](), None
     last = text.rfind("}", at) + 1
     try:
         if last:
             # Where a row does not end there, or the array ends before, this is no JSON.
-            return json.loads(f"[{text[at:last]}]"), last, None
+            return decoder.decode(f"[{text[at:last]}]"), last, None
     except (RecursionError, ValueError):
         pass
     try:
         while not text.startswith("]", at := _after_separator(text, at)):
-            value, at = _DECODE(text, at)
+            value, at = decoder.raw_decode(text, at)
             values.append(value)
     except (RecursionError, ValueError) as found:
         error = found

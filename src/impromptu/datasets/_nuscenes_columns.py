@@ -23,14 +23,18 @@ Row = dict[str, Any]
 Columns = TypeVar("Columns", bound=tuple[Any, ...])
 
 
-def blocks(path: Path, reader: Callable[[list[Row]], Columns]) -> Iterator[Columns]:
-    """Yield the columns that a reader makes of some rows at a time.
+def blocks(
+    path: Path,
+    reader: Callable[[list[Row]], Columns],
+    parse_float: Callable[[str], Any] | None = None,
+) -> Iterator[Columns]:
+    """Yield the columns that a reader makes of some rows at a time, read as ``json_rows`` does.
 
     Raises:
         ValueError: A table is cut short or the reader refuses a row; the message names file and
             row.
     """
-    for first, rows in json_rows(path):
+    for first, rows in json_rows(path, parse_float):
         try:
             columns = reader(rows)
         except (KeyError, TypeError, ValueError, OverflowError):
@@ -114,27 +118,35 @@ def _texts(rows: Sequence[Row], field: str) -> list[str]:
 def _wholes(rows: Sequence[Row], field: str) -> list[int]:
     """Return a field that holds numbers from 0 to below ``_LIMIT``, likewise."""
     column = [row[field] for row in rows]
-    for value in column:
-        if not isinstance(value, int) or not 0 <= value < _LIMIT:
-            raise ValueError(f"{value!r:.40}; expected a whole number from 0 to {_LIMIT}")
+    if (
+        not {*map(type, column)} <= {int, bool}
+        or not 0 <= min(column, default=0) <= max(column, default=0) < _LIMIT
+    ):
+        raise ValueError(f"{column[0]!r:.40}; expected a whole number from 0 to {_LIMIT}")
     return column
 
 
 def _numbers(rows: Sequence[Row], **counts: int) -> Floats:
     """Return fields that hold so many numbers each, side by side, likewise."""
-    parts = [_flat([row[field] for row in rows], count) for field, count in counts.items()]
+    parts = [_flat(_lists(rows, field, count), count) for field, count in counts.items()]
     return np.concatenate(parts, axis=1)
 
 
-def _flat(column: Sequence[Sequence[Any]], count: int) -> Floats:
+def _lists(rows: Sequence[Row], field: str, count: int) -> list[Sequence[Any]]:
+    """Return a field that holds so many of something, likewise."""
+    column = [row[field] for row in rows]
     if wrong := {*map(len, column)} - {count}:
         few = "not enough" if min(wrong) < count else "too many"
         raise ValueError(f"{few} values (expected {count}, got {min(wrong)})")
+    return column
+
+
+def _flat(column: Sequence[Sequence[Any]], count: int) -> Floats:
+    values = [*chain.from_iterable(column)]
     try:
-        flat = array("d", chain.from_iterable(column))
-    except TypeError:  # numbers written as texts
-        flat = array("d", map(float, chain.from_iterable(column)))
-    return np.array(flat).reshape(-1, count)
+        return np.array(array("d", values)).reshape(-1, count)
+    except TypeError:  # numbers as texts
+        return np.array([*map(float, values)]).reshape(-1, count)
 
 
 def sensor(rows: list[Row]) -> tuple[list[str], list[str]]:
@@ -187,8 +199,11 @@ def _side(value: object) -> int:
     return value if isinstance(value, int) and 0 < value < _LIMIT else 0
 
 
-def ego_pose(rows: list[Row]) -> tuple[list[str], Floats]:
-    return _texts(rows, "token"), _numbers(rows, rotation=4, translation=3)
+def ego_pose(wanted: Mapping[str, int], rows: list[Row]) -> tuple[list[int], Floats]:
+    """Return the numbers of those poses that are wanted; of the others only that they are there."""
+    _lists(rows, "rotation", 4), _lists(rows, "translation", 3)
+    kept = [row for row, token in zip(rows, _texts(rows, "token"), strict=True) if token in wanted]
+    return [wanted[row["token"]] for row in kept], _numbers(kept, rotation=4, translation=3)
 
 
 def named(rows: list[Row]) -> tuple[list[str], list[str]]:
@@ -202,7 +217,7 @@ def instance(rows: list[Row]) -> tuple[list[str], list[str]]:
 def box(words: Mapping[str, str], rows: list[Row]) -> tuple[Any, ...]:
     # Older tables leave the visibility and the attributes of some boxes empty.
     visibility = [str(row.get("visibility_token") or "") for row in rows]
-    has = [" ".join([words[a] for a in row.get("attribute_tokens") or ()]) for row in rows]
+    has = [" ".join(map(words.__getitem__, row.get("attribute_tokens") or ())) for row in rows]
     hits = np.array([_wholes(rows, "num_lidar_pts"), _wholes(rows, "num_radar_pts")], np.float64)
     values = np.column_stack([hits.sum(axis=0), _numbers(rows, size=3, rotation=4, translation=3)])
     tokens = (_texts(rows, field) for field in ("token", "sample_token", "instance_token"))

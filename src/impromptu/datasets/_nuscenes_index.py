@@ -159,7 +159,7 @@ def _add_captures(db: sqlite3.Connection, folder: Path, scenes: _Scenes) -> None
     for tokens, samples, of, files, poses, values in unique(path, partial(read.capture, channels)):
         names = found(path, "sample", tokens, samples, scenes.of_sample)
         at = np.array([wanted.setdefault(pose, len(wanted)) for pose in poses])
-        for (scene, calibration), rows in _groups(zip(names, of, strict=True)):
+        for (scene, calibration), rows in _groups([*zip(names, of, strict=True)]):
             if scene:
                 piece = scene, calibration, _texts((samples, files), rows), values[rows].tobytes()
                 added = db.execute("INSERT INTO capture VALUES (NULL,?,?,?,?)", piece)
@@ -188,9 +188,10 @@ def _add_calibrations(db: sqlite3.Connection, folder: Path) -> dict[str, str]:
 def _ego_poses(folder: Path, wanted: Mapping[str, int]) -> Floats:
     """Return (n, 7) poses, each where it is wanted; what the table lacks is NaN."""
     poses = np.full((len(wanted), 7), np.nan)
-    for tokens, values in blocks(folder / "ego_pose.json", read.ego_pose):
-        at = np.array([wanted.get(token, -1) for token in tokens])
-        poses[at[at >= 0]] = values[at >= 0]
+    path, reader = folder / "ego_pose.json", partial(read.ego_pose, wanted)
+    # Most are not wanted, and a text takes less time to make than a number.
+    for at, values in blocks(path, reader, parse_float=str):
+        poses[at] = values
     return poses
 
 
@@ -213,8 +214,10 @@ def _add_boxes(db: sqlite3.Connection, folder: Path, scenes: _Scenes) -> None:
                 db.execute("INSERT INTO box VALUES (?,?,?)", piece)
 
 
-def _groups(keys: Iterable[Key]) -> Iterable[tuple[Key, list[int]]]:
+def _groups(keys: Sequence[Key]) -> Iterable[tuple[Key, Sequence[int]]]:
     """Return the rows of each key, in their order."""
+    if len({*keys}) == 1:  # most blocks are of one scene
+        return [(keys[0], range(len(keys)))]
     groups = dict[Key, list[int]]()
     for row, key in enumerate(keys):
         groups.setdefault(key, []).append(row)
