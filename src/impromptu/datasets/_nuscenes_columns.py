@@ -67,6 +67,7 @@ def unique(path: Path, reader: Callable[[list[Row]], Columns]) -> Iterator[Colum
         hashes.extend(map(hash, columns[0]))
         yield columns
     values = np.sort(np.array(hashes))
+    # Two tokens may have one hash.
     if twice := set(values[1:][np.diff(values) == 0].tolist()):
         seen = set[str]()
         for columns in blocks(path, reader):
@@ -118,10 +119,9 @@ def _texts(rows: Sequence[Row], field: str) -> list[str]:
 def _wholes(rows: Sequence[Row], field: str) -> list[int]:
     """Return a field that holds numbers from 0 to below ``_LIMIT``, likewise."""
     column = [row[field] for row in rows]
-    if (
-        not {*map(type, column)} <= {int, bool}
-        or not 0 <= min(column, default=0) <= max(column, default=0) < _LIMIT
-    ):
+    whole = {*map(type, column)} <= {int, bool}
+    if not whole or not 0 <= min(column, default=0) <= max(column, default=0) < _LIMIT:
+        # Of several rows this may be another one, but then they are read one at a time.
         raise ValueError(f"{column[0]!r:.40}; expected a whole number from 0 to {_LIMIT}")
     return column
 
@@ -201,7 +201,8 @@ def _side(value: object) -> int:
 
 def ego_pose(wanted: Mapping[str, int], rows: list[Row]) -> tuple[list[int], Floats]:
     """Return the numbers of those poses that are wanted; of the others only that they are there."""
-    _lists(rows, "rotation", 4), _lists(rows, "translation", 3)
+    _lists(rows, "rotation", 4)
+    _lists(rows, "translation", 3)
     kept = [row for row, token in zip(rows, _texts(rows, "token"), strict=True) if token in wanted]
     return [wanted[row["token"]] for row in kept], _numbers(kept, rotation=4, translation=3)
 
