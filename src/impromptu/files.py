@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -134,15 +134,15 @@ def write_json_list(path: Path, rows: Iterable[Any]) -> int:
     return count
 
 
-def read_json(path: Path) -> Any:
-    """Read one JSON document.
+def read_json(path: Path, parse_float: Callable[[str], Any] | None = None) -> Any:
+    """Read one JSON document; ``parse_float`` makes its fractions, if not of ``float``.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is not JSON; the message names file, line and column.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_float=parse_float)
     except json.JSONDecodeError as error:
         raise ValueError(
             f"{path}:{error.lineno}:{error.colno}: not valid JSON ({error.msg}); "

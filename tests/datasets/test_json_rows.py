@@ -1,6 +1,8 @@
 """Reading a JSON array row by row gives what reading it whole does, and says where it ends."""
 
 import json
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,15 @@ from hypothesis import strategies as st
 from impromptu.datasets import _json_rows
 from impromptu.datasets._json_rows import json_rows
 
-leaves = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
-)
-rows = st.lists(
-    st.dictionaries(st.text(max_size=5), leaves | st.lists(leaves, max_size=3), max_size=4)
-)
+texts = st.text(max_size=8) | st.sampled_from(["}", "},{", "}]", '"}'])
+leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts
+nested = st.lists(leaves, max_size=3) | st.dictionaries(texts, leaves, max_size=2)
+rows = st.lists(st.dictionaries(st.text(max_size=5), leaves | nested, max_size=4))
+
+
+def numbered(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for first, found in json_rows(path):
+        yield from enumerate(found, start=first)
 
 
 @given(rows, st.sampled_from([None, 1]), st.integers(1, 40))
@@ -27,7 +32,32 @@ def test_any_array_comes_back_whatever_the_blocks(
     path.write_text(json.dumps(values, indent=indent, ensure_ascii=False), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_json_rows, "_BLOCK", block)
-        assert list(json_rows(path)) == list(enumerate(values, start=1))
+        assert list(numbered(path)) == list(enumerate(values, start=1))
+
+
+def test_fractions_are_made_as_asked(tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    path.write_text('[{"a": [1.50, 2, 1e3]}]')
+    assert list(json_rows(path, str)) == [(1, [{"a": ["1.50", 2, "1e3"]}])]
+
+
+def test_rows_before_a_fault_are_given(tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    path.write_text('[{"a": 1}, {"b": 2}, 3]')
+    seen = list[dict[str, int]]()
+    with pytest.raises(ValueError, match="row 3: expected an object"):
+        seen.extend(row for _, found in json_rows(path) for row in found)
+    assert seen == [{"a": 1}, {"b": 2}]
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    path, row = tmp_path / "table.json", json.dumps({"token": "0" * 32, "size": [1.5, 2.5, 3.5]})
+    path.write_text("[" + ",\n".join([row] * 40_000) + "]")
+    tracemalloc.start()
+    assert sum(len(found) for _, found in json_rows(path)) == 40_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < path.stat().st_size / 2
 
 
 TABLE = '[\n{"a": 1},\n{"b": [2, 3]}\n]\n'

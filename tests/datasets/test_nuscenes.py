@@ -2,7 +2,10 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +13,14 @@ import numpy as np
 import pytest
 
 from impromptu.clip import Clip
-from impromptu.datasets import Dropped, LogError, _nuscenes_index, nuscenes
+from impromptu.datasets import Dropped, LogError, _json_rows, _nuscenes_index, nuscenes
 from impromptu.datasets._nuscenes_splits import split_of
 from impromptu.geometry import SE2
 
 HALF = float(np.sqrt(0.5))
 CHANNELS = "CAM_FRONT", "CAM_BACK", "LIDAR_TOP"
 START_US = 1_500_000_000_000_000
+HALVES = nuscenes.DATASET.indexes
 Tables = dict[str, list[dict[str, Any]]]
 
 
@@ -361,6 +365,15 @@ def test_the_status_is_the_last_can_message_not_later(tmp_path: Path) -> None:
     assert before.steering_rad is None
 
 
+def test_a_can_stamp_with_a_fraction_is_read(tmp_path: Path) -> None:
+    can_files(write(tmp_path, straight_drive(6)), {}, steering=False)
+    row = {"utime": START_US + 2_000_000 - 0.5, "vel": [7.25, 0.5, 0], "accel": [1, -1, 9.8]}
+    (tmp_path / "can_bus" / "scene-0061_pose.json").write_text(json.dumps([row]))
+    status = read_clips(tmp_path)[4].observation.status
+    assert status is not None
+    assert (status.logged, status.velocity_mps.tolist()) == (True, [7.25, 0.5])
+
+
 def test_an_old_can_message_says_nothing(tmp_path: Path) -> None:
     can_files(write(tmp_path, straight_drive(6)), {151_000: 7}, steering=False)
     status = read_clips(tmp_path)[4].observation.status
@@ -379,6 +392,15 @@ def test_an_old_can_message_says_nothing(tmp_path: Path) -> None:
             "scene-0061_pose.json: message 0: .*not valid JSON",
         ),
         ('[{"utime": 1, "vel": 3, "accel": [0, 0]}]', "message 1: .*not subscriptable"),
+        (
+            '[{"utime": 1, "vel": [1, 0], "accel": [0, 0]}, {"utime": 2, "vel": [1.5]}]',
+            "message 2: 'accel'",
+        ),
+        (
+            '[{"utime": 1, "vel": [1, 0], "accel": [0, 0]}, {"utime": 2, "vel": [1, 0],'
+            ' "accel": [0, -150.5]}]',
+            "message 2: -150.5 is beyond",
+        ),
         ('[{"utime": 1, "vel": [Infinity, 0], "accel": [0, 0]}]', "message 1: inf is beyond 150"),
         ('[{"utime": 1, "vel": [0, 0], "accel": [0, -Infinity]}]', "message 1: -inf is beyond"),
         ('[{"utime": 1, "vel": [0, NaN], "accel": [0, 0]}]', "message 1: nan is beyond"),
@@ -530,7 +552,20 @@ Spoil = Callable[[Tables], object]
             lambda t: t["sample"][1].update(token=t["sample"][0]["token"]),
             "sample.json: two rows have the same token or name",
         ),
+        (
+            lambda t: t["sample_data"][7].update(token=t["sample_data"][0]["token"]),
+            r"sample_data.json: two rows have the same token or name \(scene-0061-00-CAM_FRONT\)",
+        ),
+        (
+            lambda t: t["sample_annotation"][3].update(token=t["sample"][1]["token"] + "-car"),
+            r"annotation.json: two rows have the same token or name \(scene-0061-01-car\)",
+        ),
+        (
+            lambda t: t["scene"].append(t["scene"][0] | {"token": "another"}),
+            r"scene.json: two rows have the same token or name \(scene-0061\)",
+        ),
         (lambda t: t["ego_pose"][1].pop("rotation"), "ego_pose.json: row 2: expected .*'rotation'"),
+        (lambda t: t["ego_pose"].append({"token": "?"}), "ego_pose.json: row 13: expected .*'rota"),
         (lambda t: t["ego_pose"][0].update(rotation=[1, 0, 0]), "ego_pose.json: row 1: not enough"),
         (lambda t: t["sample"][3].update(timestamp="now"), "sample.json: row 4: 'now'; expected"),
         (
@@ -577,7 +612,8 @@ def test_a_row_that_lacks_something_is_named(tmp_path: Path, spoil: Spoil, messa
     write(tmp_path, tables)
     with pytest.raises(ValueError, match=message):
         nuscenes.logs(tmp_path, tmp_path / "scratch")
-    assert list((tmp_path / "scratch").iterdir()) == []
+    kept = [path.name for path in (tmp_path / "scratch").iterdir()]
+    assert not [name for name in kept if name.startswith(".") or name.endswith("-boxes.sqlite")]
 
 
 def test_a_table_cut_short_is_named_with_its_row(tmp_path: Path) -> None:
@@ -597,6 +633,79 @@ def test_the_index_is_built_once_and_again_when_a_table_changes(tmp_path: Path) 
     (changed,) = nuscenes.logs(write(tmp_path, straight_drive(5)), scratch)
     assert changed.source != first.source
     assert len(list(nuscenes.clips(changed))) == 5
+
+
+def test_halves_built_side_by_side_are_those_built_in_one_process(
+    miniatures: Path, tmp_path: Path
+) -> None:
+    root = miniatures / "nuscenes"
+    nuscenes.logs(root, tmp_path / "one")
+    with ProcessPoolExecutor(2) as pool:
+        for built in [pool.submit(half, root, tmp_path / "two") for half in HALVES]:
+            built.result()
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("one", "two")
+    )
+    assert len(one) == 2
+    assert one == two
+    built_ns = [path.stat().st_mtime_ns for path in (tmp_path / "two").iterdir()]
+    nuscenes.logs(root, tmp_path / "two")
+    assert [path.stat().st_mtime_ns for path in (tmp_path / "two").iterdir()] == built_ns
+
+
+@pytest.mark.parametrize("half", ["captures", "boxes"])
+def test_a_kill_leaves_no_half_made_index(tmp_path: Path, half: str) -> None:
+    root, scratch = write(tmp_path, straight_drive(4)), tmp_path / "scratch"
+    killed = (
+        "import os; from pathlib import Path; from impromptu.datasets import nuscenes\n"
+        "from impromptu.datasets import _nuscenes_columns as read\n"
+        "read.ego_pose = read.instance = lambda *rows: os.kill(os.getpid(), 9)\n"
+        f"nuscenes.{half}(Path({str(root)!r}), Path({str(scratch)!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", killed], check=False)
+    assert done.returncode == -9
+    assert [path for path in scratch.iterdir() if not path.name.startswith(".")] == []
+    assert len(read_clips(tmp_path)) == 4
+
+
+def test_a_half_refuses_what_the_whole_does(tmp_path: Path) -> None:
+    tables = straight_drive(4)
+    del tables["sample"][2]["timestamp"]
+    root = write(tmp_path / "damaged", tables)
+    for build in nuscenes.logs, *HALVES:
+        with pytest.raises(ValueError, match=r"sample.json: row 3: expected .*'timestamp'"):
+            build(root, tmp_path / "scratch")
+        with pytest.raises(FileNotFoundError, match="v1.0-trainval"):
+            build(tmp_path, tmp_path / "scratch")
+
+
+def test_the_order_of_rows_and_the_size_of_blocks_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables, other = straight_drive(6), straight_drive(5, "scene-0077")
+    for table in "log", "scene", "sample", "sample_data", "ego_pose", "sample_annotation":
+        tables[table] += other[table]
+    write(tmp_path / "plain", tables)
+    for table in "sample_data", "ego_pose", "sample_annotation":
+        tables[table].sort(key=lambda row: row["token"][::-1])  # the scenes by turns
+    write(tmp_path / "mixed", tables)
+    for log, size in enumerate((6, 5)):
+        plain, mixed = (read_clips(tmp_path / name, log) for name in ("plain", "mixed"))
+        monkeypatch.setattr(_json_rows, "_BLOCK", 700)
+        small = [
+            clip
+            for clip in nuscenes.clips(nuscenes.logs(tmp_path / "mixed", tmp_path / "small")[log])
+            if isinstance(clip, Clip)
+        ]
+        assert len(plain) == size
+        for found in mixed, small:
+            assert [told(clip) for clip in found] == [told(clip) for clip in plain]
+
+
+def told(clip: Clip) -> str:
+    cameras = [(camera.image.name, camera.ego_SE3_camera) for camera in clip.observation.cameras]
+    return repr((clip.id, cameras, clip.observation.agents, clip.future))
 
 
 def test_a_damaged_index_says_what_to_do(tmp_path: Path) -> None:

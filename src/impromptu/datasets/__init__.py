@@ -67,6 +67,9 @@ class Dataset:
         logs: (root, scratch) -> logs in a fixed order. ``scratch`` is an empty or earlier used
             folder outside the dataset for an index, where one is needed.
         clips: Clips of one log in the order of time, and the keyframes that gave none.
+        indexes: What is built from the whole dataset before its logs are listed, each by itself
+            and so side by side: (root, scratch), functions of a module. ``logs`` builds what is
+            not there yet, and raises what they raise.
     """
 
     home: str
@@ -80,6 +83,7 @@ class Dataset:
     forward: tuple[str, ...]
     logs: Callable[[Path, Path], Sequence[Log]]
     clips: Callable[[Log], Iterator[Clip | Dropped]]
+    indexes: tuple[Callable[[Path, Path], object], ...] = ()
 
 
 def keyframes(dataset: Dataset, log: Log) -> Iterator[Clip | Dropped]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,32 +36,41 @@ def motion(root: Path, scene: str, times_ns: Ints) -> Floats | None:
     scene has no such file.
     """
     path = _path(root, scene, POSE)
-    return _values(path, "vel, accel", lambda row: [*row["vel"][:2], *row["accel"][:2]], times_ns)
+    return _values(
+        path, "vel, accel", lambda row: (*row["vel"][:2], *row["accel"][:2]), 4, times_ns
+    )
 
 
 def steering_rad(root: Path, scene: str, times_ns: Ints) -> Floats | None:
     """Return the steering wheel angle at times, left positive, likewise."""
     path = _path(root, scene, STEERING)
-    values = _values(path, "value", lambda row: [row["value"]], times_ns)
+    values = _values(path, "value", lambda row: (row["value"],), 1, times_ns)
     return None if values is None else values[..., 0]
+
+
+Message = Mapping[str, Any]
 
 
 def _values(
     path: Path,
     fields: str,
-    pick: Callable[[Mapping[str, Any]], Sequence[float]],
+    pick: Callable[[Message], Sequence[Any]],
+    count: int,
     times_ns: Ints,
 ) -> Floats | None:
     if not path.is_file():
         return None
     number = 0
     try:
-        messages = read_json(path)
-        stamps, values = np.empty(len(messages), np.int64), []
-        for number, message in enumerate(messages, start=1):
-            stamps[number - 1] = 1000 * int(message["utime"])
-            values.append(list(map(float, pick(message))))
-        table, order = np.array(values), np.argsort(stamps, kind="stable")
+        # Most numbers of a message are not wanted, and a text takes less time than a number.
+        messages = read_json(path, parse_float=str)
+        try:
+            stamps, table = _columns(messages, pick, count)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            rows = list[tuple[Ints, Floats]]()  # by themselves, so that a fault has its number
+            for number, message in enumerate(read_json(path), start=1):  # noqa: B007 - told below
+                rows.append(_columns([message], pick, count))
+            stamps, table = map(np.concatenate, zip(*rows, strict=True))
         if (wrong := np.argwhere(~(np.abs(table) <= LOGGED_LIMIT))).size:
             number = wrong[0, 0] + 1
             raise ValueError(
@@ -71,4 +81,13 @@ def _values(
             f"{path}: message {number}: {error}; expected a list of objects with utime (us) and "
             f"{fields}: unpack the CAN bus expansion again, or take this file away"
         ) from error
-    return Signal(stamps[order], table[order], MAX_AGE_NS).at(times_ns) if values else None
+    order = np.argsort(stamps, kind="stable")
+    return Signal(stamps[order], table[order], MAX_AGE_NS).at(times_ns) if messages else None
+
+
+def _columns(
+    messages: Sequence[Message], pick: Callable[[Message], Sequence[Any]], count: int
+) -> tuple[Ints, Floats]:
+    stamps = 1000 * np.array([int(message["utime"]) for message in messages], np.int64)
+    values = [*map(float, chain.from_iterable(map(pick, messages)))]
+    return stamps, np.array(values).reshape(len(messages), count)

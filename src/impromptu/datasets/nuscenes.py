@@ -14,8 +14,8 @@ A bicycle or motorcycle is a cyclist with the attribute ``cycle.with_rider``, an
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
 from pathlib import Path
-from sqlite3 import Row
 
 import numpy as np
 
@@ -24,9 +24,11 @@ from impromptu.clip import Camera, Clip, Kind
 from impromptu.datasets import Dataset, Dropped, Log, LogError, not_found
 from impromptu.datasets import _nuscenes_can as can
 from impromptu.datasets import _nuscenes_index as tables
+from impromptu.datasets import _nuscenes_scene as scenes
 from impromptu.datasets._agents import Surroundings, surroundings
 from impromptu.datasets._boxes import Boxes, distinct
 from impromptu.datasets._drive import Drive, ego_track
+from impromptu.datasets._nuscenes_scene import Annotations, Captures
 from impromptu.datasets._nuscenes_splits import split_of
 from impromptu.geometry import SE2, SE3
 from impromptu.poses import Poses, PoseTrack, poses
@@ -63,16 +65,31 @@ def logs(root: Path, scratch: Path) -> Sequence[Log]:
         FileNotFoundError: No version is there, or one lacks a table.
         ValueError: A table is damaged.
     """
+    source, _ = captures(root, scratch), boxes(root, scratch)
+    names, paths = scenes.query(source, scenes.SCENES), _paths(root)
+    return [
+        Log(name, split_of(name), root, source, (*paths, *can.files(root, name)))
+        for (name,) in names
+    ]
+
+
+def captures(root: Path, scratch: Path) -> Path:
+    """Build the half of the index that has sensors' captures and the ego's poses; see ``logs``."""
+    return tables.index("captures", root, _paths(root), scratch)
+
+
+def boxes(root: Path, scratch: Path) -> Path:
+    """Build the half of the index that has the annotations; see ``logs``."""
+    return tables.index("boxes", root, _paths(root), scratch)
+
+
+def _paths(root: Path) -> list[Path]:
     paths = tables.paths(root)
     if not paths:
         raise not_found(DATASET, root, f"none of {', '.join(tables.VERSIONS)} is here")
     if lacking := [str(path.relative_to(root)) for path in paths if not path.is_file()]:
         raise not_found(DATASET, root, f"{', '.join(lacking)} missing")
-    source = tables.index(root, paths, scratch)
-    names = [name for (name,) in tables.query(source, tables.SCENES)]
-    return [
-        Log(name, split_of(name), root, source, (*paths, *can.files(root, name))) for name in names
-    ]
+    return paths
 
 
 def clips(log: Log) -> Iterator[Clip | Dropped]:
@@ -82,19 +99,18 @@ def clips(log: Log) -> Iterator[Clip | Dropped]:
         LogError: Two keyframes have one stamp, sweeps or boxes of one stamp disagree, no ego pose
             is usable or one is absurd, or a CAN file is damaged.
     """
-    keyframes = tables.query(log.source, tables.SAMPLES, log.id)
-    stamps_ns = _stamps_ns(keyframes)
+    keyframes = scenes.query(log.source, scenes.KEYFRAMES, log.id)
+    stamps_ns = 1000 * np.array([stamp_us for _, stamp_us in keyframes], dtype=np.int64)
     if (same := np.flatnonzero(np.diff(stamps_ns) == 0)).size:
         first, second = (keyframes[same[0] + step]["token"] for step in (0, 1))
         raise LogError(
             f"{log.root}: sample.json: keyframes {first} and {second} of {log.id} have one "
             f"timestamp, {stamps_ns[same[0]] // 1000} us; expected one each"
         )
-    order = {keyframe["token"]: index for index, keyframe in enumerate(keyframes)}
-    captures = tables.query(log.source, tables.CAPTURES, log.id)
-    sweeps = [capture for capture in captures if capture["channel"] == "LIDAR_TOP"]
-    boxes, faulty_ns = _boxes(log, tables.query(log.source, tables.BOXES, log.id))
-    drive, posed = _drive(log, order, stamps_ns, captures, sweeps, boxes), _posed(sweeps)
+    order = {token: index for index, (token, _) in enumerate(keyframes)}
+    sweeps, images = scenes.captures(log.source, log.id)
+    found, faulty_ns = _boxes(log, scenes.annotations(log.source, log.id), order, stamps_ns)
+    drive, posed = _drive(log, order, stamps_ns, sweeps, images, found), _posed(sweeps)
     yield from drive.clips(order, [token in posed for token in order], faulty_ns)
 
 
@@ -102,8 +118,8 @@ def _drive(
     log: Log,
     order: Mapping[str, int],
     stamps_ns: Ints,
-    captures: Sequence[Row],
-    sweeps: Sequence[Row],
+    sweeps: Captures,
+    images: Captures,
     boxes: Boxes,
 ) -> Drive:
     ego = windows(_track(log, sweeps), stamps_ns)
@@ -112,7 +128,7 @@ def _drive(
         log=log,
         presents_ns=stamps_ns,
         ego=ego,
-        cameras=_cameras(log.root, captures, order, ego.present),
+        cameras=_cameras(log.root, images, order, ego.present),
         around=_around(boxes, stamps_ns, ego.present),
         motion=can.motion(log.root, log.id, ego.times_ns),
         steering_rad=can.steering_rad(log.root, log.id, ego.times_ns),
@@ -124,7 +140,7 @@ def _drive(
 def _tags(log: Log) -> dict[str, str]:
     """Return where and when: scenes by night or in rain say so in their description."""
     tags = dict[str, str]()
-    for location, description in tables.query(log.source, tables.PLACE, log.id):
+    for location, description in scenes.query(log.source, scenes.PLACE, log.id):
         said = description.lower()
         tags["location"] = location
         tags["time_of_day"] = "night" if re.search(r"\bnight", said) else "day"
@@ -132,41 +148,29 @@ def _tags(log: Log) -> dict[str, str]:
     return tags
 
 
-def _stamps_ns(rows: Sequence[Row]) -> Ints:
-    return 1000 * np.array([row["timestamp_us"] for row in rows], dtype=np.int64)
-
-
-def _numbers(rows: Sequence[Row], part: slice) -> Floats:
-    """Return (rows, k) numbers of a part of each row; what the tables lack is NaN."""
-    width = part.stop - part.start
-    return np.array([row[part] for row in rows], dtype=np.float64).reshape(-1, width)
-
-
-def _track(log: Log, sweeps: Sequence[Row]) -> PoseTrack:
-    if not sweeps:
+def _track(log: Log, sweeps: Captures) -> PoseTrack:
+    if not sweeps.samples:
         raise LogError(
             f"{log.root}: sample_data.json: {log.id}: no sweep of LIDAR_TOP, by sensor.json and "
             "calibrated_sensor.json: unpack the metadata archive again"
         )
     return ego_track(
-        _stamps_ns(sweeps),
+        1000 * sweeps.timestamps_us,
         # One that is far away is left to the track, which says so.
-        poses(_numbers(sweeps, tables.EGO_POSE), np.inf),
+        poses(sweeps.egos, np.inf),
         f"{log.root}: ego_pose.json: {log.id}: ego poses of LIDAR_TOP",
         max_gap_ns=MAX_GAP_NS,
         edge_ns=EDGE_NS,
     )
 
 
-def _posed(sweeps: Sequence[Row]) -> set[str]:
+def _posed(sweeps: Captures) -> set[str]:
     """Return the keyframes whose own LIDAR_TOP pose is there and sound."""
-    sound = poses(_numbers(sweeps, tables.EGO_POSE)).valid
-    pairs = zip(sweeps, sound, strict=True)
-    return {sweep["sample"] for sweep, good in pairs if good and sweep["is_key"]}
+    return {*compress(sweeps.samples, poses(sweeps.egos).valid & sweeps.is_key)}
 
 
-def _planning_frame(sweeps: Sequence[Row]) -> SE2 | None:
-    lidar = poses(_numbers(sweeps, tables.CALIBRATION))
+def _planning_frame(sweeps: Captures) -> SE2 | None:
+    lidar = poses(sweeps.mounts)
     if not lidar.valid.any():
         return None
     return planning_frame(lidar[int(np.flatnonzero(lidar.valid)[0])].se3())
@@ -180,37 +184,37 @@ def planning_frame(ego_SE3_lidar: SE3) -> SE2:
 
 
 def _cameras(
-    root: Path, captures: Sequence[Row], order: Mapping[str, int], present: Poses
+    root: Path, images: Captures, order: Mapping[str, int], present: Poses
 ) -> list[tuple[Camera, ...]]:
     """Return the images of each keyframe, in the order of ``VIEWS``.
 
     Raises:
         LogError: A keyframe has two images of one camera.
     """
-    images = [capture for capture in captures if capture["channel"] in _CHANNELS]
-    place = {channel: place for place, channel in enumerate(_CHANNELS)}
-    images.sort(key=lambda image: place[image["channel"]])
-    then = poses(_numbers(images, tables.EGO_POSE))
-    now_SE3_then = then.seen_from(present[[order[image["sample"]] for image in images]])
-    placed = now_SE3_then @ poses(_numbers(images, tables.CALIBRATION))
-    matrices = {text: _matrix(text) for text in {image["intrinsics"] for image in images}}
+    at = [order[sample] for sample in images.samples]
+    placed = poses(images.egos).seen_from(present[at]) @ poses(images.mounts)
+    matrices = {text: _matrix(text) for text in {*images.intrinsics}}
     found: list[dict[str, Camera]] = [{} for _ in order]
-    for image, pose, valid in zip(images, placed.se3s(), placed.valid.tolist(), strict=True):
-        matrix = matrices[image["intrinsics"]] if valid else None
-        size_px = image["width"], image["height"]
+    sizes_px = map(tuple, images.sizes_px.tolist())
+    rows = zip(at, images.channels, images.files, images.intrinsics, sizes_px, strict=True)
+    for row, pose, valid in zip(rows, placed.se3s(), placed.valid.tolist(), strict=True):
+        keyframe, channel, file, text, size_px = row
+        if channel not in _CHANNELS:
+            continue
+        matrix = matrices[text] if valid else None
         camera = Camera(
-            view=_CHANNELS[image["channel"]],
-            image=root / image["file"],
+            view=_CHANNELS[channel],
+            image=root / file,
             size_px=size_px if min(size_px) > 0 else None,
             intrinsics_px=matrix,
             ego_SE3_camera=None if matrix is None else pose,
         )
-        if found[order[image["sample"]]].setdefault(camera.view, camera) is not camera:
+        if found[keyframe].setdefault(camera.view, camera) is not camera:
             raise LogError(
-                f"{root}: sample_data.json: keyframe {image['sample']} has two images of "
-                f"{image['channel']}; expected one: unpack the metadata archive again"
+                f"{root}: sample_data.json: keyframe {[*order][keyframe]} has two images of "
+                f"{channel}; expected one: unpack the metadata archive again"
             )
-    return [tuple(cameras.values()) for cameras in found]
+    return [tuple(cameras[view] for view in VIEWS if view in cameras) for cameras in found]
 
 
 def _matrix(text: str) -> Floats | None:
@@ -231,29 +235,33 @@ def _category(name: str, attributes: str) -> tuple[str, Kind]:
     return word, "object" if NO_RIDER in attributes.split() else kind
 
 
-def _boxes(log: Log, rows: Sequence[Row]) -> tuple[Boxes, Ints]:
+def _boxes(
+    log: Log, rows: Annotations, order: Mapping[str, int], stamps_ns: Ints
+) -> tuple[Boxes, Ints]:
     """Return a scene's sound boxes, and the stamps of keyframes that have an unsound one.
 
     Raises:
         LogError: Two boxes of one instance in one keyframe disagree.
     """
-    numbers, stamps_ns = _numbers(rows, tables.BOX_NUMBERS), _stamps_ns(rows)
-    placed = poses(numbers[:, 3:])
-    sound = placed.valid & (numbers[:, :3] > 0).all(axis=-1)
-    words = [_category(row["name"], row["attributes"]) for row in rows]
+    boxed_ns = stamps_ns[np.array([order[sample] for sample in rows.samples], np.int64)]
+    placed = poses(rows.poses)
+    sound = placed.valid & (rows.sizes_m > 0).all(axis=-1)
+    named = [*zip(rows.categories, rows.attributes, strict=True)]
+    words = {name: _category(*name) for name in {*named}}
+    hidden = np.array([visibility == "1" for visibility in rows.visibilities], bool)
     boxes = Boxes(
-        timestamps_ns=stamps_ns,
-        ids=[row["instance"] for row in rows],
-        categories=[word for word, _ in words],
-        kinds=[kind for _, kind in words],
+        timestamps_ns=boxed_ns,
+        ids=rows.instances,
+        categories=[words[name][0] for name in named],
+        kinds=[words[name][1] for name in named],
         rotations=placed.rotations,
         centers_m=placed.translations_m,
-        sizes_m=numbers[:, :3],
-        observed=np.array([row["points"] > 0 and row["visibility"] != "1" for row in rows], bool),
+        sizes_m=rows.sizes_m[:, [1, 0, 2]],
+        observed=(rows.points > 0) & ~hidden,
     )
     good, source = np.flatnonzero(sound), f"{log.root}: sample_annotation.json: {log.id}"
-    kept = distinct(boxes.rows(good), source, [rows[row]["token"] for row in good])
-    return kept, np.unique(stamps_ns[~sound])
+    kept = distinct(boxes.rows(good), source, [rows.tokens[row] for row in good.tolist()])
+    return kept, np.unique(boxed_ns[~sound])
 
 
 def _around(boxes: Boxes, stamps_ns: Ints, present: Poses) -> Surroundings | None:
@@ -280,4 +288,5 @@ can_bus/scene-0001_pose.json and _steeranglefeedback.json (CAN bus expansion, op
     forward=VIEWS[:3],
     logs=logs,
     clips=clips,
+    indexes=(captures, boxes),
 )
