@@ -1,5 +1,6 @@
 """TFRecord framing: published checksums, and files cut or changed anywhere."""
 
+import os
 import struct
 from pathlib import Path
 
@@ -74,6 +75,15 @@ def test_parts_are_read_one_after_another(tmp_path: Path) -> None:
     with opened(path) as content:
         assert len(content) == 100
         assert content.parts(np.array([90, 3, 50]), np.array([2, 1, 0])) == bytes([90, 91, 3])
+
+
+def test_a_part_that_is_gone_by_now_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(bytes(100))
+    with opened(path) as content:
+        os.truncate(path, 95)
+        with pytest.raises(ValueError, match="byte 90: the file ends within 10 bytes"):
+            content.parts(np.array([0, 90]), np.array([10, 10]))
 
 
 def test_a_file_cut_anywhere_is_told_from_a_whole_one(tmp_path: Path) -> None:

@@ -117,13 +117,26 @@ class FileContent:
         """Read from ``part.start`` to before ``part.stop``."""
         return os.pread(self.file.fileno(), part.stop - part.start, part.start)
 
-    def parts(self, starts: Ints, sizes: Ints) -> bytes:
-        """Read parts, one after another; a disk that is able to fetches them side by side."""
+    def parts(self, starts: Ints, sizes: Ints) -> bytearray:
+        """Read parts, one after another; a disk that is able to fetches them side by side.
+
+        Raises:
+            ValueError: The file ends before one of them does.
+        """
         places, file = list(zip(sizes.tolist(), starts.tolist(), strict=True)), self.file.fileno()
         if _ADVISE:
             for size, start in places:
                 os.posix_fadvise(file, start, size, os.POSIX_FADV_WILLNEED)
-        return b"".join([os.pread(file, *place) for place in places])
+        data, end = bytearray(sum(sizes.tolist())), 0
+        into = memoryview(data)
+        for size, start in places:
+            here, end = end, end + size
+            if os.preadv(file, [into[here:end]], start) < size:
+                raise ValueError(
+                    f"byte {start}: the file ends within {size} bytes from there, but was longer "
+                    "just now: download it again"
+                )
+        return data
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def in_file(messages: list[bytes], path: Path) -> list[list[tuple[int, int, byte
     data = b"".join(messages)
     path.write_bytes(data)
     with opened(path) as content:
-        return by_message(skim(content, laid_out(messages)), data, len(messages))
+        return by_message(skim(content, laid_out(messages))[0], data, len(messages))
 
 
 def agrees(alone: list[tuple[int, int, bytes]], beside: list[tuple[int, int, bytes]]) -> None:
@@ -144,12 +144,32 @@ def test_of_several_the_last_counts() -> None:
     assert len(every(walked, 8).rows) == 0
 
 
-@pytest.mark.parametrize("names", ([b"ab", b"", b"c"], ["aé".encode(), b"b", b"\xff-"]))
+@pytest.mark.parametrize(
+    "names",
+    ([b"ab", b"", b"c"], ["aé".encode(), b"b", b"\xff-"], [b"a\0", b"\xff\0", b"a\0"], [b""] * 3),
+)
 def test_texts_are_utf_8(names: list[bytes]) -> None:
     parts = [content(4, name) + whole(3, 200) for name in names]
     messages = Messages(b"".join(parts))
     (column,) = latest(messages.fields(laid_out(parts)), 3, 4)
     assert messages.texts(column) == [name.decode("utf-8", "replace") for name in names]
+
+
+def test_what_is_held_is_not_read_again(tmp_path: Path) -> None:
+    messages = [content(1, bytes(100_000)) + content(2, b"a" * size) for size in (300, 9)]
+    (tmp_path / "a").write_bytes(data := b"".join(messages))
+    with opened(tmp_path / "a") as file:
+        found, last = skim(file, laid_out(messages))
+        inside, long = every(found, 2).spans, every(found, 1).spans
+        held, moved = read(file, inside, last)
+        assert held is last
+        assert [held.data[a:b] for a, b in moved.tolist()] == [b"a" * 300, b"a" * 9]
+        for places in (long, inside[:1] + [0, 10], inside[::-1] - [10, 0]):
+            again, moved = read(file, places, last)
+            assert again is not last
+            assert [again.data[a:b] for a, b in moved.tolist()] == [
+                data[a:b] for a, b in places.tolist()
+            ]
 
 
 def test_repeated_doubles_packed_or_not() -> None:

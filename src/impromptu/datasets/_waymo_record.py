@@ -38,6 +38,9 @@ _LABEL_BOX, _LABEL_TYPE, _LABEL_ID, _LABEL_POINTS = 1, 3, 4, 7
 _LAST_US = 2**62 // 1000
 _BOX = 1, 2, 3, 5, 4, 6, 7
 """Fields of a box in the order of its columns; on the wire width comes before length."""
+_DOUBLE = np.dtype([("tag", "u1"), ("value", "<f8")])
+_USUAL = 8 * np.arange(1, 8) + 1
+"""The tags of a box as it is written: all fields, in the order of their numbers."""
 
 
 def read_record(path: Path) -> Segment:
@@ -48,7 +51,7 @@ def read_record(path: Path) -> Segment:
     """
     with opened(path) as content:
         frames = np.array(list(spans(content)), dtype=np.int64).reshape(-1, 2)
-        found = skim(content, frames)
+        found, last = skim(content, frames)
         stamp, pose, context = latest(found, len(frames), _STAMP, _POSE, _CONTEXT)
         labels, images = every(found, _LASER_LABELS), every(found, _IMAGES)
         stamps_ns = _stamps_ns(stamp.varints)
@@ -56,7 +59,7 @@ def read_record(path: Path) -> Segment:
         return Segment(
             stamps_ns=stamps_ns,
             world_SE3_ego=_poses(content, pose.spans),
-            labels=_labels(content, stamps_ns[labels.rows], labels.spans),
+            labels=_labels(*read(content, labels.spans, last), stamps_ns[labels.rows]),
             calibrations=_calibrations(content, context.spans[:1]),
             images=partial(_images, path, stamps_ns[images.rows], images.spans),
             name=name,
@@ -123,9 +126,8 @@ def _images(
     shown = np.isin(stamps_ns, wanted_ns)
     stamps_ns, places = stamps_ns[shown], places[shown]
     with opened(path) as content:
-        camera, jpeg, pose = latest(
-            skim(content, places), len(places), _IMAGE_CAMERA, _JPEG, _IMAGE_POSE
-        )
+        found, _ = skim(content, places)
+        camera, jpeg, pose = latest(found, len(places), _IMAGE_CAMERA, _JPEG, _IMAGE_POSE)
         taken = _poses(content, pose.spans)
     images: dict[int, dict[int, Image]] = {stamp: {} for stamp in wanted_ns.tolist()}
     keys = zip(stamps_ns.tolist(), camera.varints.tolist(), jpeg.spans.tolist(), strict=True)
@@ -140,9 +142,8 @@ def _part(path: Path, start: int, end: int) -> bytes:
         return content[start:end]
 
 
-def _labels(content: FileContent, stamps_ns: Ints, places: Ints) -> Labels:
-    """Read the laser labels of all frames."""
-    messages, places = read(content, places)
+def _labels(messages: Messages, places: Ints, stamps_ns: Ints) -> Labels:
+    """Return the laser labels of all frames."""
     kind, points, name, box = latest(
         messages.fields(places), len(places), _LABEL_TYPE, _LABEL_POINTS, _LABEL_ID, _LABEL_BOX
     )
@@ -157,8 +158,14 @@ def _labels(content: FileContent, stamps_ns: Ints, places: Ints) -> Labels:
 
 def _boxes(messages: Messages, places: Ints) -> Floats:
     """Return (m, 7) boxes, NaN where a field is absent."""
+    size = len(_USUAL) * _DOUBLE.itemsize
+    if (np.diff(places) == size).all():  # all at once
+        whole = messages.values(f"V{size}", places[:, 0]).view(_DOUBLE).reshape(-1, len(_USUAL))
+        if (whole["tag"] == _USUAL).all():
+            values: Floats = whole["value"][:, np.array(_BOX) - 1]
+            return values
     boxes, fields = np.full((len(places), 7), np.nan), messages.fields(places)
     for place, value in enumerate(latest(fields, len(places), *_BOX)):
         rows = np.flatnonzero(value.ends - value.starts == 8)
-        boxes[rows, place] = messages.doubles(value.starts[rows])
+        boxes[rows, place] = messages.values("<f8", value.starts[rows])
     return boxes

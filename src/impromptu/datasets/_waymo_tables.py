@@ -39,6 +39,7 @@ _JPEG = "[CameraImageComponent].image"
 _IMAGE_POSE = "[CameraImageComponent].pose.transform"
 _Columns = Mapping[str, Sequence[Any]]
 _WHOLE, _NUMBER, _TEXT = pyarrow.int64(), pyarrow.float64(), pyarrow.string()
+_NUMBERS = _WHOLE, _NUMBER
 _MATRIX = pyarrow.list_(_NUMBER)
 
 
@@ -90,7 +91,9 @@ def _values(path: Path, name: str, column: Any, kind: pyarrow.DataType) -> Seque
         row = column.is_null().to_pylist().index(True) + 1
         raise ValueError(f"{path}: row {row}: {name} is empty: download it again")
     try:
-        values: list[Any] = column.cast(kind).to_pylist()
+        cast = column.cast(kind)
+        # Of the many numbers none becomes an object of its own.
+        values: Sequence[Any] = cast.to_numpy() if kind in _NUMBERS else cast.to_pylist()
     except ArrowException as error:
         raise ValueError(
             f"{path}: {name} holds {column.type}; expected {kind} ({error}): download it again"
@@ -130,8 +133,8 @@ def _calibrations(path: Path) -> Mapping[int, Calibration]:
     columns = _columns(path, whole | {outer: _MATRIX} | dict.fromkeys(numeric, _NUMBER))
     placed = camera_pose(_transforms(columns[outer]))
     return {
-        camera: Calibration(
-            (columns[size[0]][row], columns[size[1]][row]),
+        int(camera): Calibration(
+            (int(columns[size[0]][row]), int(columns[size[1]][row])),
             pinhole(*(columns[name][row] for name in numeric)),
             placed[row],
         )
@@ -142,7 +145,7 @@ def _calibrations(path: Path) -> Mapping[int, Calibration]:
 def _images(path: Path, wanted_ns: Ints) -> Sequence[Mapping[int, Image]]:
     """Find the images of each wanted stamp; one row group of them is in memory at a time."""
     keys = _columns(path, {_STAMP: _WHOLE, _CAMERA: _WHOLE, _IMAGE_POSE: _MATRIX})
-    if not keys[_CAMERA]:
+    if not len(keys[_CAMERA]):
         return [{} for _ in wanted_ns]
     table = parquet.read_metadata(path)
     sizes = [table.row_group(group).num_rows for group in range(table.num_row_groups)]
@@ -152,7 +155,7 @@ def _images(path: Path, wanted_ns: Ints) -> Sequence[Mapping[int, Image]]:
     images: dict[int, dict[int, Image]] = {}
     for row, stamp_ns in enumerate(_stamps(keys).tolist()):
         image = Image(PackedImage(None, partial(_content, read, *group_of[row])), taken[row])
-        images.setdefault(stamp_ns, {}).setdefault(keys[_CAMERA][row], image)
+        images.setdefault(stamp_ns, {}).setdefault(int(keys[_CAMERA][row]), image)
     return [images.get(stamp_ns, {}) for stamp_ns in wanted_ns.tolist()]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from impromptu.arrays import Bools, Floats, Ints
 from impromptu.tfrecord import Bytes, FileContent
@@ -25,6 +26,8 @@ _BLOCK, _GROWTH = 512, 8
 two places that are rather read than passed over."""
 _NEAR = 16_384
 """The next field is near if no more than so many bytes are passed over."""
+_REST = 65_536
+"""Bytes up to a message's end that are read at once: where a frame's labels are, as a rule."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +68,7 @@ class Messages:
         origins: (k, 2) where each part of it begins, and where that was in the file.
     """
 
-    data: bytes
+    data: bytes | bytearray
     origins: Ints = field(default_factory=lambda: np.zeros((1, 2), np.int64))
     _bytes: Bytes = field(init=False, repr=False)
 
@@ -111,6 +114,14 @@ class Messages:
         # Of a type that does not exist no value has an end.
         return varints, bodies, after if wire == _VARINT else bodies - 1
 
+    def holds(self, places: Ints) -> Ints | None:
+        """Return where (n, 2) places of the file are here, if all of them are."""
+        part = np.searchsorted(self.origins[:, 1], places[:, 0], side="right") - 1
+        here, there = self.origins[part].T
+        moved = places + (here - there)[:, None]
+        ends = np.append(self.origins[1:, 0], len(self.data))[part]
+        return moved if ((part >= 0) & (moved[:, 1] <= ends)).all() else None
+
     def _origin(self, place: int) -> int:
         """Tell where in the file a byte is."""
         part = np.searchsorted(self.origins[:, 0], place, side="right") - 1
@@ -130,20 +141,22 @@ class Messages:
             more = byte >> 7
         return values, after
 
-    def doubles(self, starts: Ints) -> Floats:
-        """Return the float64 values that begin at some places."""
+    def values(self, kind: DTypeLike, starts: Ints) -> NDArray[Any]:
+        """Return the values of one type that begin at some places."""
+        size = np.dtype(kind).itemsize
         # As if one began at every byte.
-        values: Floats = np.ndarray(max(0, len(self.data) - 7), "<f8", self.data, 0, 1)[starts]
-        return values
+        values: NDArray[Any] = np.ndarray(max(0, len(self.data) - size + 1), kind, self.data, 0, 1)
+        return values[starts]
 
     def texts(self, column: Column) -> list[str]:
-        """Return the texts of fields; what is not UTF-8 in them is replaced."""
-        # Cut from one text with a character for each byte: right as it is where all are ASCII.
-        whole, ends = self.data.decode("latin-1"), column.ends.tolist()
-        found = [whole[a:b] for a, b in zip(column.starts.tolist(), ends, strict=True)]
-        if "".join(found).isascii():
-            return found
-        return [text.encode("latin-1").decode("utf-8", "replace") for text in found]
+        """Return the texts of fields, equal ones as one; what is not UTF-8 is replaced."""
+        sizes = column.ends - column.starts
+        if len(sizes) and sizes[0] and not _any(sizes != sizes[0]):
+            found = self.values(f"V{sizes[0]}", column.starts).tolist()
+        else:
+            found = [bytes(self.data[start:end]) for start, end in column.spans.tolist()]
+        known = {text: text.decode("utf-8", "replace") for text in set(found)}
+        return [known[text] for text in found]
 
     def repeated(self, column: Column, rows: int, count: int) -> Floats:
         """Return a repeated double, packed or not, of messages numbered below ``rows``.
@@ -157,15 +170,17 @@ class Messages:
         starts, of = starts[order], of[order]
         place = np.arange(len(of)) - np.searchsorted(of, of)
         values, there = np.full((rows, count), np.nan), place < count
-        values[of[there], place[there]] = self.doubles(starts[there])
+        values[of[there], place[there]] = self.values("<f8", starts[there])
         return values
 
 
-def read(content: FileContent, places: Ints) -> tuple[Messages, Ints]:
+def read(content: FileContent, places: Ints, held: Messages | None = None) -> tuple[Messages, Ints]:
     """Read (n, 2) places that do not overlap; return where each is now.
 
-    What lies between near ones is read as well.
+    What lies between near ones is read as well, and nothing if all is ``held`` already.
     """
+    if held and (moved := held.holds(places)) is not None:
+        return held, moved
     order = np.argsort(places[:, 0], kind="stable")
     starts, ends = places[order].T
     first = np.flatnonzero(np.append(True, starts[1:] - ends[:-1] > _BLOCK)[: len(order)])
@@ -178,16 +193,19 @@ def read(content: FileContent, places: Ints) -> tuple[Messages, Ints]:
     return Messages(data or b"-", np.column_stack([here, froms])), moved
 
 
-def skim(content: FileContent, places: Ints) -> list[Column]:
+def skim(content: FileContent, places: Ints) -> tuple[list[Column], Messages]:
     """Return the fields of messages at (n, 2) places; what lies in long ones is not read.
+
+    The second result is what was read last.
 
     Raises:
         ValueError: The bytes are not messages; the text names the byte.
     """
     found, at, ends = list[Column](), places[:, 0].copy(), places[:, 1]
-    ahead = np.full(len(at), _BLOCK)
+    ahead, messages = np.full(len(at), _BLOCK), Messages(b"-")
     while (rows := np.flatnonzero(at < ends)).size:
-        starts, stops = at[rows], np.minimum(at[rows] + ahead[rows], ends[rows])
+        starts, left = at[rows], ends[rows] - at[rows]
+        stops = starts + np.where(left > _REST, np.minimum(ahead[rows], left), left)
         messages, blocks = read(content, np.column_stack([starts, stops]))
         moved = starts - blocks[:, 0]
         for c in messages.fields(blocks, ends[rows] - stops):
@@ -197,7 +215,7 @@ def skim(content: FileContent, places: Ints) -> list[Column]:
             found.append(here)
         # Where fields are short there are more of them, and a longer block saves some reads.
         ahead[rows] = np.where(at[rows] - stops > _NEAR, _BLOCK, _GROWTH * ahead[rows])
-    return found
+    return found, messages
 
 
 def every(fields: Iterable[Column], number: int) -> Column:
