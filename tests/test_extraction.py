@@ -1,6 +1,7 @@
 """Images inside other files, written out: once, whole, whoever else does so, or told why not."""
 
 import os
+import resource
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -82,6 +83,18 @@ def test_what_cannot_be_written_is_told_or_kept(
     assert shown.fault(camera(path)) == "unwritten_image"
     assert shown.unwritten == str(raised.value)
     assert len(os.listdir(tmp_path)) == 1, "no temporary file stays"
+
+
+def test_where_room_ends_within_an_image_nothing_stays(tmp_path: Path) -> None:
+    content = JPEG[:3] + bytes(200_000) + JPEG[-2:]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="1.jpg: an image inside a record .* make room, or"):
+            ShownImages(keep=False).fault(camera(tmp_path / "1.jpg", content, len(content)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert os.listdir(tmp_path) == []
 
 
 def test_each_is_looked_at_once(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def _place(path: Path, content: bytes) -> None:
 
     It is not synced: a size that differs after a crash has it written again.
     """
-    # Not by tempfile, whose names cost as much as a tenth of the image.
+    # Not by tempfile, whose files then need a change of mode.
     temporary = os.path.join(path.parent, f".{path.name}.{os.urandom(8).hex()}")
     try:
         with open(temporary, "xb", buffering=0) as file:
