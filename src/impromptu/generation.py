@@ -5,8 +5,8 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -30,7 +30,7 @@ from impromptu.part import (
     write_part,
 )
 from impromptu.progress import track
-from impromptu.workers import begin
+from impromptu.workers import begin, side_by_side
 
 WORK = ".work"
 
@@ -163,6 +163,9 @@ def _generate(
     result, out = Result(), folders.out
     prepare(recipe)
     manifest = open_manifest(out, recipe)
+    if indexes := [*_indexes(names, folders)]:
+        for _ in track(side_by_side(_build, indexes, workers), len(indexes), "parts", "index"):
+            pass
     units = list[Unit]()
     for name in names:
         try:
@@ -189,6 +192,27 @@ def _generate(
     for folder in ("parts", "index"):
         shutil.rmtree(out / WORK / folder, ignore_errors=True)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """An index that a dataset's logs are listed from, not built yet."""
+
+    build: Callable[[Path, Path], object]
+    root: Path
+    scratch: Path
+
+
+def _indexes(names: Sequence[str], folders: _Folders) -> Iterator[_Index]:
+    for name in names:
+        dataset = plugins.load(datasets, name, Dataset)
+        root, scratch = folders.data_raw / dataset.home, folders.out / WORK / "index" / name
+        yield from (_Index(build, root, scratch) for build in dataset.indexes)
+
+
+def _build(index: _Index) -> None:
+    with suppress(OSError, ValueError):  # listing the logs, which needs it, will tell
+        index.build(index.root, index.scratch)
 
 
 def _units(
