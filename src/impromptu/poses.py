@@ -99,7 +99,6 @@ class PoseTrack:
     _first: Ints = field(init=False, repr=False)
     _interval_ns: Ints = field(init=False, repr=False)
     _runs: Ints = field(init=False, repr=False)
-    _turn: tuple[Floats, Floats, Floats] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the order of stamps, and prepare what every query needs.
@@ -122,7 +121,6 @@ class PoseTrack:
         object.__setattr__(self, "_interval_ns", interval_ns)
         breaks = (interval_ns == 0) | (interval_ns > self.max_gap_ns)
         object.__setattr__(self, "_runs", np.append(0, np.cumsum(breaks)[:-1]))
-        object.__setattr__(self, "_turn", _turns(self.rotations, interval_ns))
 
     def _key(self, bodies: Ints | int, times_ns: Ints) -> Ints:
         """Number (body, time) pairs so that one sorted search serves all bodies."""
@@ -178,22 +176,29 @@ class PoseTrack:
         return moved
 
     def _rotated(self, base: Ints, share: Floats) -> Floats:
-        """Turn by a share of the interval's angle about its axis (Rodrigues' formula)."""
-        angle_rad, once, twice = self._turn
-        angle = (share * angle_rad[base])[..., None, None]
-        rotated: Floats = self.rotations[base] + np.sin(angle) * once[base]
-        rotated += (1 - np.cos(angle)) * twice[base]
+        """Turn by a share of the interval's angle about its axis (Rodrigues' formula).
+
+        Most times asked for are those of poses; of the other intervals each is looked at once.
+        """
+        rotated, between = np.take(self.rotations, base, axis=0), share != 0
+        asked = np.zeros(len(self.timestamps_ns), dtype=bool)
+        asked[base[between]] = True
+        if (starts := np.flatnonzero(asked)).size:
+            angle_rad, once, twice = _turns(self.rotations[starts], self.rotations[starts + 1])
+            which = (np.cumsum(asked) - 1)[base[between]]
+            angle = (share[between] * angle_rad[which])[:, None, None]
+            turned = rotated[between] + np.sin(angle) * once[which]
+            rotated[between] = turned + (1 - np.cos(angle)) * twice[which]
         return rotated
 
 
-def _turns(rotations: Floats, interval_ns: Ints) -> tuple[Floats, Floats, Floats]:
-    """Return each interval's angle (n,), and its start times K and K K (n, 3, 3).
+def _turns(rotations: Floats, following: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the angle between (n, 3, 3) rotations (n,), and the first times K and K K (n, 3, 3).
 
-    K is the cross-product matrix of the axis that it turns about.
+    K is the cross-product matrix of the axis that is turned about.
     """
-    following = np.concatenate([rotations[1:], rotations[-1:]])
     vector = Rotation.from_matrix(np.swapaxes(rotations, -1, -2) @ following).as_rotvec()
-    angle_rad = np.where(interval_ns > 0, np.linalg.norm(vector, axis=-1), 0.0)
+    angle_rad = np.linalg.norm(vector, axis=-1)
     x, y, z = np.moveaxis(vector / np.maximum(angle_rad, 1e-12)[:, None], -1, 0)
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)
