@@ -19,7 +19,7 @@ Columns = Mapping[str, Any]
 
 
 def read_columns(path: Path, numeric: Sequence[str], texts: Sequence[str] = ()) -> Columns:
-    """Read some columns as arrays of equal length; those named ``_ns`` must be integers.
+    """Read some columns of equal length, numbers as arrays; those named ``_ns`` are integers.
 
     Raises:
         LogError: The file is missing or damaged, lacks a column, or a value is empty or of
@@ -42,7 +42,9 @@ def read_columns(path: Path, numeric: Sequence[str], texts: Sequence[str] = ()) 
         if not _fits(kind, name, name in texts):
             wanted = "texts" if name in texts else "numbers"
             raise LogError(f"{path}: column {name!r} holds {kind}; expected {wanted}: {ADVICE}")
-    return {name: table[name].to_numpy() for name in (*numeric, *texts)}
+    # Of texts, arrow's own way to numpy takes pandas where that is installed.
+    found: Columns = {name: table[name].to_numpy() for name in numeric}
+    return {**found, **{name: table[name].to_pylist() for name in texts}}
 
 
 def _fits(kind: DataType, name: str, text: bool) -> bool:

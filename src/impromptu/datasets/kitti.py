@@ -167,7 +167,7 @@ def _boxes(path: Path, calibration: Calibration, world_SE3_ego: Poses) -> Boxes:
         sizes_m=values[:, [9, 8, 7]],
         observed=values[:, 1] < 2,
     )
-    return distinct(boxes, str(path), [f"row {row}" for row, _ in kept])
+    return distinct(boxes, str(path), [row for row, _ in kept], "row ")
 
 
 def _label(path: Path, row: int, line: Sequence[str], frames: int) -> list[float]:
