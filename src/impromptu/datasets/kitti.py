@@ -155,6 +155,7 @@ def _boxes(path: Path, calibration: Calibration, world_SE3_ego: Poses) -> Boxes:
     kept = [(row, line) for row, line in enumerate(rows, 1) if line[2] != "DontCare"]
     values = np.array([_label(path, row, line, len(world_SE3_ego.valid)) for row, line in kept])
     values = values.reshape(-1, 14)
+    _check_labels(path, [row for row, _ in kept], values)
     frames = np.array([int(line[0]) for _, line in kept], dtype=np.int64)
     placed = world_SE3_ego[frames] @ _one(calibration.ego_SE3_rectified) @ _label_poses(values)
     boxes = Boxes(
@@ -181,20 +182,21 @@ def _label(path: Path, row: int, line: Sequence[str], frames: int) -> list[float
         raise LogError(
             f"{path}:{row}: frame {line[0]!r}; the oxts file has frames 0 to {frames - 1}"
         )
-    values = numbers(path, row, line[3:], 4)
-    for column, value in enumerate(values[7:10], start=11):
-        if value <= 0:
+    return numbers(path, row, line[3:], 4)
+
+
+def _check_labels(path: Path, rows: Sequence[int], values: Floats) -> None:
+    """Raise a LogError for the first size or place that cannot be, of the labels in some rows."""
+    limits = (
+        (7, values[:, 7:10] <= 0, "a height, width or length above 0"),
+        (10, np.abs(values[:, 10:13]) >= MAX_POSITION_M, f"a place within {MAX_POSITION_M:g} m"),
+    )
+    for first, wrong, wanted in limits:
+        for label, column in np.argwhere(wrong).tolist():
             raise LogError(
-                f"{path}:{row}: column {column} is {value}; expected a height, width or length "
-                "above 0: unpack it again"
+                f"{path}:{rows[label]}: column {first + column + 4} is "
+                f"{values[label, first + column]}; expected {wanted}: unpack it again"
             )
-    for column, value in enumerate(values[10:13], start=14):
-        if abs(value) >= MAX_POSITION_M:
-            raise LogError(
-                f"{path}:{row}: column {column} is {value}; expected a place within "
-                f"{MAX_POSITION_M:g} m: unpack it again"
-            )
-    return values
 
 
 def _one(pose: SE3) -> Poses:
