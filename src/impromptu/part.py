@@ -31,7 +31,6 @@ from impromptu.questions import Question, Unanswerable, observe
 from impromptu.wording import Wording, load_wording
 
 MissingImages = Literal["drop", "keep"]
-_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def write_part(unit: Unit) -> LogCounts:
     """
     counts, clips = LogCounts(), list[dict[str, Any]]()
     try:
-        lines = [f"{key}\t{_as_json(row)}\n" for key, row in rows(unit, counts, clips)]
+        lines = [f"{key}\t{text}\n" for key, text in rows(unit, counts, clips)]
         _write(unit.part, counts, lines, clips)
     except (OSError, ValueError, ArithmeticError) as error:
         kind = "" if isinstance(error, LogError | OSError) else f"{unit.log.source}: "
@@ -122,10 +121,8 @@ def read_rows(part: Path) -> Iterator[tuple[str, str]]:
             yield key, text
 
 
-def rows(
-    unit: Unit, counts: LogCounts, clips: list[dict[str, Any]]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (file key, ShareGPT record) of one log; count, and add to ``clips``, as it goes."""
+def rows(unit: Unit, counts: LogCounts, clips: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield (file key, sample as JSON) of one log; count, and add to ``clips``, as it goes."""
     dataset = plugins.load(datasets, unit.dataset, Dataset)
     asker = prepare(unit.recipe)
     asked = [q for q in asker.questions if not q.only or unit.dataset in q.only]
@@ -154,7 +151,7 @@ def rows(
                     tally.count_dropped(made)
                 else:
                     tally.count_sample(bool(made.fault), made.clipped)
-                    yield keys[question.task], made.sample.to_sharegpt() | asker.preset.marks
+                    yield keys[question.task], made.sample.json_text(asker.preset.marks)
     counts.images_missing, counts.images_unwritten = any(images.faults.values()), images.unwritten
 
 
