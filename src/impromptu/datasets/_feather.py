@@ -28,7 +28,8 @@ def read_columns(path: Path, numeric: Sequence[str], texts: Sequence[str] = ()) 
     if not path.is_file():
         raise LogError(f"{path}: missing, so this log is incomplete: {ADVICE}")
     try:
-        table = read_table(path)
+        # Threads take longer to begin than such a file to read, and other workers want the cores.
+        table = read_table(path, use_threads=False)
         table.validate(full=True)
     except (ArrowException, MemoryError, OSError, UnicodeDecodeError) as error:
         raise LogError(f"{path}: not a whole feather file ({error}): {ADVICE}") from error
