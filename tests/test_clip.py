@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from impromptu.arrays import altered
 from impromptu.clip import Agent, Camera, EgoStatus, Observation, Trajectory
 
 HERE = Trajectory(np.array([-0.5, 0.0]), np.array([[-3.0, 0.1], [0.0, 0.0]]))
@@ -90,3 +91,14 @@ def test_a_lens_is_a_finite_matrix() -> None:
     lens[0, 0] = np.nan
     with pytest.raises(ValueError, match="intrinsics_px: 1 values are not finite"):
         Camera("FRONT", Path("a.jpg"), None, lens)
+
+
+def test_a_copy_differs_in_the_fields_that_are_named_alone() -> None:
+    seen = Observation((Camera("FRONT", Path("a.jpg")),), HERE, (None, None), command="LEFT")
+    copy = altered(seen, cameras=())
+    assert copy.cameras == ()
+    assert copy.past is HERE
+    assert copy.command == "LEFT"
+    assert seen.cameras
+    with pytest.raises(AttributeError):
+        altered(seen, camera=())

@@ -1,4 +1,8 @@
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from impromptu.conversation import Sample, clip_id, log_of
 
@@ -6,6 +10,19 @@ from impromptu.conversation import Sample, clip_id, log_of
 def test_round_trip() -> None:
     sample = Sample("a/q7", ("x.jpg", "y.jpg"), "<image><image> Where to?", "[1, 2]")
     assert Sample.from_sharegpt(sample.to_sharegpt()) == sample
+
+
+@given(
+    st.lists(st.text(), max_size=3), st.text(), st.dictionaries(st.text(), st.text(), max_size=2)
+)
+def test_its_text_is_what_json_makes_of_it(
+    images: list[str], text: str, marks: dict[str, str]
+) -> None:
+    sample = Sample(f"{text}/q7", tuple(images), "<image>" * len(images), text.replace("<", "("))
+    # JSON keeps one of two fields of a name, and a mark never has that of a field.
+    marks = {f"mark {name}": value for name, value in marks.items()}
+    wanted = json.dumps(sample.to_sharegpt() | marks, ensure_ascii=False)
+    assert sample.json_text(marks) == wanted
 
 
 def test_markers_must_match_images() -> None:

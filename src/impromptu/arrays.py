@@ -54,6 +54,19 @@ def assembled(kind: type[T], *values: object) -> T:
     return made
 
 
+def altered(one: T, **fields: object) -> T:
+    """Copy one of our frozen dataclasses with other values in some fields.
+
+    Like ``assembled``, without its own check: the values are whole parts of what was checked.
+    """
+    made = object.__new__(type(one))
+    for name in type(one).__slots__:  # type: ignore[attr-defined]
+        object.__setattr__(made, name, getattr(one, name))
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
 def _fits(got: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     if len(got) != len(wanted):
         return False

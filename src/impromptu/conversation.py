@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 IMAGE = "<image>"
@@ -45,6 +46,20 @@ class Sample:
             "images": list(self.images),
             "messages": [{"role": role, "content": content} for role, content in roles],
         }
+
+    def json_text(self, marks: Mapping[str, str]) -> str:
+        """Return the text of that object, with some fields more after it.
+
+        It is what ``json`` makes of it with its defaults, but for writing letters as they are: in
+        half the time, and there are hundreds of thousands.
+        """
+        images = ", ".join(map(_quoted, self.images))
+        messages = (
+            f'{{"role": "user", "content": {_quoted(self.prompt)}}}, '
+            f'{{"role": "assistant", "content": {_quoted(self.answer)}}}'
+        )
+        more = "".join(f", {_quoted(name)}: {_quoted(text)}" for name, text in marks.items())
+        return f'{{"id": {_quoted(self.id)}, "images": [{images}], "messages": [{messages}]{more}}}'
 
     @classmethod
     def from_sharegpt(cls, record: Mapping[str, Any], fallback_id: str = "") -> "Sample":

@@ -35,7 +35,6 @@ from impromptu.wording import Wording, load_wording
 MissingImages = Literal["drop", "keep"]
 BETWEEN = ",\n"
 """What stands between two samples of a file."""
-_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +88,8 @@ def write_part(unit: Unit) -> LogCounts:
     counts, clips = LogCounts(), list[dict[str, Any]]()
     samples = defaultdict[str, list[str]](list)
     try:
-        for key, row in rows(unit, counts, clips):
-            samples[key].append(_as_json(row))
+        for key, text in rows(unit, counts, clips):
+            samples[key].append(text)
         _write(unit.part, counts, samples, clips)
     except (OSError, ValueError, ArithmeticError) as error:
         kind = "" if isinstance(error, LogError | OSError) else f"{unit.log.source}: "
@@ -131,10 +130,8 @@ def read_samples(part: Path) -> Iterator[tuple[str, int, bytes]]:
             yield key, number, file.read(size)
 
 
-def rows(
-    unit: Unit, counts: LogCounts, clips: list[dict[str, Any]]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (file key, ShareGPT record) of one log; count, and add to ``clips``, as it goes."""
+def rows(unit: Unit, counts: LogCounts, clips: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield (file key, sample as JSON) of one log; count, and add to ``clips``, as it goes."""
     dataset = plugins.load(datasets, unit.dataset, Dataset)
     asker = prepare(unit.recipe)
     asked = [q for q in asker.questions if not q.only or unit.dataset in q.only]
@@ -163,7 +160,7 @@ def rows(
                     tally.count_dropped(made)
                 else:
                     tally.count_sample(bool(made.fault), made.clipped)
-                    yield keys[question.task], made.sample.to_sharegpt() | asker.preset.marks
+                    yield keys[question.task], made.sample.json_text(asker.preset.marks)
     counts.images_missing, counts.images_unwritten = any(images.faults.values()), images.unwritten
 
 

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from impromptu.arrays import Bools, Floats, Ints, assembled, floats
 from impromptu.geometry import SE2, SE3, are_unit, rotations, yaws_rad
@@ -99,7 +98,6 @@ class PoseTrack:
     _first: Ints = field(init=False, repr=False)
     _interval_ns: Ints = field(init=False, repr=False)
     _runs: Ints = field(init=False, repr=False)
-    _turn: tuple[Floats, Floats, Floats] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the order of stamps, and prepare what every query needs.
@@ -122,7 +120,6 @@ class PoseTrack:
         object.__setattr__(self, "_interval_ns", interval_ns)
         breaks = (interval_ns == 0) | (interval_ns > self.max_gap_ns)
         object.__setattr__(self, "_runs", np.append(0, np.cumsum(breaks)[:-1]))
-        object.__setattr__(self, "_turn", _turns(self.rotations, interval_ns))
 
     def _key(self, bodies: Ints | int, times_ns: Ints) -> Ints:
         """Number (body, time) pairs so that one sorted search serves all bodies."""
@@ -178,27 +175,54 @@ class PoseTrack:
         return moved
 
     def _rotated(self, base: Ints, share: Floats) -> Floats:
-        """Turn by a share of the interval's angle about its axis (Rodrigues' formula)."""
-        angle_rad, once, twice = self._turn
-        angle = (share * angle_rad[base])[..., None, None]
-        rotated: Floats = self.rotations[base] + np.sin(angle) * once[base]
-        rotated += (1 - np.cos(angle)) * twice[base]
+        """Turn by a share of the interval's angle about its axis (Rodrigues' formula).
+
+        Most times asked for are those of poses; of the other intervals each is looked at once.
+        """
+        rotated, between = np.take(self.rotations, base, axis=0), share != 0
+        asked = np.zeros(len(self.timestamps_ns), dtype=bool)
+        asked[base[between]] = True
+        if (starts := np.flatnonzero(asked)).size:
+            angle_rad, once, twice = _turns(self.rotations[starts], self.rotations[starts + 1])
+            which = (np.cumsum(asked) - 1)[base[between]]
+            angle = (share[between] * angle_rad[which])[:, None, None]
+            turned = rotated[between] + np.sin(angle) * once[which]
+            rotated[between] = turned + (1 - np.cos(angle)) * twice[which]
         return rotated
 
 
-def _turns(rotations: Floats, interval_ns: Ints) -> tuple[Floats, Floats, Floats]:
-    """Return each interval's angle (n,), and its start times K and K K (n, 3, 3).
+def _turns(rotations: Floats, following: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the angle between (n, 3, 3) rotations (n,), and the first times K and K K (n, 3, 3).
 
-    K is the cross-product matrix of the axis that it turns about.
+    K is the cross-product matrix of the axis that is turned about.
     """
-    following = np.concatenate([rotations[1:], rotations[-1:]])
-    vector = Rotation.from_matrix(np.swapaxes(rotations, -1, -2) @ following).as_rotvec()
-    angle_rad = np.where(interval_ns > 0, np.linalg.norm(vector, axis=-1), 0.0)
-    x, y, z = np.moveaxis(vector / np.maximum(angle_rad, 1e-12)[:, None], -1, 0)
+    between = np.swapaxes(rotations, -1, -2) @ following
+    # Half the difference with the transpose is the axis times the sine.
+    turn = (between[:, [2, 0, 1], [1, 2, 0]] - between[:, [1, 2, 0], [2, 0, 1]]) / 2
+    sine = np.linalg.norm(turn, axis=-1)
+    cosine = (np.trace(between, axis1=-2, axis2=-1) - 1) / 2
+    axis = turn / np.maximum(sine, 1e-12)[:, None]
+    if (back := np.flatnonzero(cosine < 0)).size:
+        axis[back] = _axes(between[back], cosine[back], turn[back])
+    x, y, z = axis.T
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)
     once = rotations @ cross
-    return angle_rad, once, once @ cross
+    return np.arctan2(sine, cosine), once, once @ cross
+
+
+def _axes(turns: Floats, cosine: Floats, toward: Floats) -> Floats:
+    """Return the axes (n, 3) of (n, 3, 3) turns by a right angle or more.
+
+    At half a circle the sine is no longer there to tell them. The mean of such a turn and its
+    transpose still holds the products of the axis' parts, and ``toward`` which way it points.
+    """
+    mean = (turns + np.swapaxes(turns, -1, -2)) / 2 - cosine[:, None, None] * np.eye(3)
+    longest = np.argmax(np.diagonal(mean, axis1=-2, axis2=-1), axis=-1)
+    axis = mean[np.arange(len(mean)), longest]
+    axis *= np.where((axis * toward).sum(axis=-1) < 0, -1.0, 1.0)[:, None]
+    unit: Floats = axis / np.linalg.norm(axis, axis=-1, keepdims=True)
+    return unit
 
 
 def poses(quat_wxyz_xyz: Floats, within_m: float = MAX_POSITION_M) -> Poses:

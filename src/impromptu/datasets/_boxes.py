@@ -39,9 +39,9 @@ class Boxes:
         wanted = order.tolist()
         return Boxes(
             self.timestamps_ns[order],
-            [self.ids[row] for row in wanted],
-            [self.categories[row] for row in wanted],
-            [self.kinds[row] for row in wanted],
+            list(map(self.ids.__getitem__, wanted)),
+            list(map(self.categories.__getitem__, wanted)),
+            list(map(self.kinds.__getitem__, wanted)),
             self.rotations[order],
             self.centers_m[order],
             self.sizes_m[order],
@@ -61,13 +61,14 @@ def numbered(names: Sequence[str]) -> Ints:
     return np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
 
 
-def distinct(boxes: Boxes, source: str, names: Sequence[str]) -> Boxes:
+def distinct(boxes: Boxes, source: str, names: Sequence[object], what: str = "") -> Boxes:
     """Leave out boxes that only repeat another of their track and stamp.
 
     Args:
         boxes: In any order.
         source: The file they are from.
         names: What to call each box in an error: its row or token in that file.
+        what: What stands before each such name.
 
     Raises:
         LogError: Two boxes of one track and stamp disagree.
@@ -78,11 +79,11 @@ def distinct(boxes: Boxes, source: str, names: Sequence[str]) -> Boxes:
         first, second = sorted(order[at : at + 2].tolist())
         if not _same(boxes, first, second):
             raise LogError(
-                f"{source}: {names[first]} and {names[second]}: two different boxes of track "
-                f"{boxes.ids[first]} at {boxes.timestamps_ns[first]} ns; expected one box a track "
-                "and stamp: download the file again, or take one of the two out"
+                f"{source}: {what}{names[first]} and {what}{names[second]}: two different boxes "
+                f"of track {boxes.ids[first]} at {boxes.timestamps_ns[first]} ns; expected one box "
+                "a track and stamp: download the file again, or take one of the two out"
             )
-    return boxes.rows(np.sort(order[np.append(True, ~again)[: len(order)]]))
+    return boxes.rows(np.sort(order[np.append(True, ~again)])) if again.any() else boxes
 
 
 def _same(boxes: Boxes, first: int, second: int) -> bool:

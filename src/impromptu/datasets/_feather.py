@@ -19,7 +19,7 @@ Columns = Mapping[str, Any]
 
 
 def read_columns(path: Path, numeric: Sequence[str], texts: Sequence[str] = ()) -> Columns:
-    """Read some columns as arrays of equal length; those named ``_ns`` must be integers.
+    """Read some columns of equal length, numbers as arrays; those named ``_ns`` are integers.
 
     Raises:
         LogError: The file is missing or damaged, lacks a column, or a value is empty or of
@@ -28,7 +28,8 @@ def read_columns(path: Path, numeric: Sequence[str], texts: Sequence[str] = ()) 
     if not path.is_file():
         raise LogError(f"{path}: missing, so this log is incomplete: {ADVICE}")
     try:
-        table = read_table(path)
+        # Threads take longer to begin than such a file to read, and other workers want the cores.
+        table = read_table(path, use_threads=False)
         table.validate(full=True)
     except (ArrowException, MemoryError, OSError, UnicodeDecodeError) as error:
         raise LogError(f"{path}: not a whole feather file ({error}): {ADVICE}") from error
@@ -42,7 +43,9 @@ def read_columns(path: Path, numeric: Sequence[str], texts: Sequence[str] = ()) 
         if not _fits(kind, name, name in texts):
             wanted = "texts" if name in texts else "numbers"
             raise LogError(f"{path}: column {name!r} holds {kind}; expected {wanted}: {ADVICE}")
-    return {name: table[name].to_numpy() for name in (*numeric, *texts)}
+    # Texts are picked one by one, which is quicker from a list than from an array of objects.
+    found: Columns = {name: table[name].to_numpy() for name in numeric}
+    return {**found, **{name: table[name].to_pylist() for name in texts}}
 
 
 def _fits(kind: DataType, name: str, text: bool) -> bool:

@@ -181,7 +181,7 @@ def _boxes(log: Path, track: PoseTrack) -> tuple[Boxes | None, Ints, Ints]:
             f"{path}: row {lost[0] + 1}: no pose at {stamps_ns[lost[0]]} ns in "
             f"city_SE3_egovehicle.feather ({lost.size} rows so): {ADVICE}"
         )
-    other = columns["category"] != EGO
+    other = np.array([category != EGO for category in columns["category"]], dtype=bool)
     sound = ego_SE3_box.valid & (sizes_m > 0).all(axis=-1)
     placed = city_SE3_ego @ ego_SE3_box
     boxes = Boxes(
@@ -195,7 +195,7 @@ def _boxes(log: Path, track: PoseTrack) -> tuple[Boxes | None, Ints, Ints]:
         observed=columns["num_interior_pts"] > 0,
     )
     good = np.flatnonzero(other & sound)
-    kept = distinct(boxes.rows(good), str(path), [f"row {row + 1}" for row in good])
+    kept = distinct(boxes.rows(good), str(path), (good + 1).tolist(), "row ")
     return kept, np.unique(stamps_ns[other & ~sound]), np.unique(stamps_ns)
 
 

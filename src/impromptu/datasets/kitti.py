@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from impromptu.arrays import Floats
 from impromptu.clip import Camera, Clip, Kind
@@ -25,7 +24,7 @@ from impromptu.datasets._kitti_text import (
     numbers,
     read_calibration,
 )
-from impromptu.geometry import SE3
+from impromptu.geometry import SE3, rotations
 from impromptu.poses import MAX_POSITION_M, Poses
 from impromptu.sampling import LOGGED_LIMIT, Windows, windows
 
@@ -133,8 +132,15 @@ def _world_SE3_ego(oxts: Floats) -> Poses:
     scale_m = EARTH_RADIUS_M * np.cos(lat_rad[0])
     north_m = scale_m * np.log(np.tan(np.pi / 4 + lat_rad / 2))
     position_m = np.stack([scale_m * lon_rad, north_m, oxts[:, 2]], axis=-1)
-    # Turns about z, the new y and the new x: Rz(yaw) Ry(pitch) Rx(roll).
-    turned = Rotation.from_euler("ZYX", oxts[:, [5, 4, 3]]).as_matrix()
+    # Turns about z, the new y and the new x: half their angles make the quaternion.
+    (ci, cj, ck), (si, sj, sk) = np.cos(oxts[:, 3:6].T / 2), np.sin(oxts[:, 3:6].T / 2)
+    quat_wxyz = [
+        ci * cj * ck + si * sj * sk,
+        si * cj * ck - ci * sj * sk,
+        ci * sj * ck + si * cj * sk,
+        ci * cj * sk - si * sj * ck,
+    ]
+    turned = rotations(np.stack(quat_wxyz, axis=-1))
     return Poses(turned, position_m - position_m[0], np.ones(len(oxts), dtype=bool))
 
 
@@ -149,6 +155,7 @@ def _boxes(path: Path, calibration: Calibration, world_SE3_ego: Poses) -> Boxes:
     kept = [(row, line) for row, line in enumerate(rows, 1) if line[2] != "DontCare"]
     values = np.array([_label(path, row, line, len(world_SE3_ego.valid)) for row, line in kept])
     values = values.reshape(-1, 14)
+    _check_labels(path, [row for row, _ in kept], values)
     frames = np.array([int(line[0]) for _, line in kept], dtype=np.int64)
     placed = world_SE3_ego[frames] @ _one(calibration.ego_SE3_rectified) @ _label_poses(values)
     boxes = Boxes(
@@ -161,7 +168,7 @@ def _boxes(path: Path, calibration: Calibration, world_SE3_ego: Poses) -> Boxes:
         sizes_m=values[:, [9, 8, 7]],
         observed=values[:, 1] < 2,
     )
-    return distinct(boxes, str(path), [f"row {row}" for row, _ in kept])
+    return distinct(boxes, str(path), [row for row, _ in kept], "row ")
 
 
 def _label(path: Path, row: int, line: Sequence[str], frames: int) -> list[float]:
@@ -175,20 +182,21 @@ def _label(path: Path, row: int, line: Sequence[str], frames: int) -> list[float
         raise LogError(
             f"{path}:{row}: frame {line[0]!r}; the oxts file has frames 0 to {frames - 1}"
         )
-    values = numbers(path, row, line[3:], 4)
-    for column, value in enumerate(values[7:10], start=11):
-        if value <= 0:
+    return numbers(path, row, line[3:], 4)
+
+
+def _check_labels(path: Path, rows: Sequence[int], values: Floats) -> None:
+    """Raise a LogError for the first size or place that cannot be, of the labels in some rows."""
+    limits = (
+        (7, values[:, 7:10] <= 0, "a height, width or length above 0"),
+        (10, np.abs(values[:, 10:13]) >= MAX_POSITION_M, f"a place within {MAX_POSITION_M:g} m"),
+    )
+    for first, wrong, wanted in limits:
+        for label, column in np.argwhere(wrong).tolist():
             raise LogError(
-                f"{path}:{row}: column {column} is {value}; expected a height, width or length "
-                "above 0: unpack it again"
+                f"{path}:{rows[label]}: column {first + column + 4} is "
+                f"{values[label, first + column]}; expected {wanted}: unpack it again"
             )
-    for column, value in enumerate(values[10:13], start=14):
-        if abs(value) >= MAX_POSITION_M:
-            raise LogError(
-                f"{path}:{row}: column {column} is {value}; expected a place within "
-                f"{MAX_POSITION_M:g} m: unpack it again"
-            )
-    return values
 
 
 def _one(pose: SE3) -> Poses:

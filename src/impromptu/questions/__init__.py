@@ -1,10 +1,11 @@
 """Questions: each module here asks one thing of a clip and can read an answer back."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal
 
+from impromptu.arrays import altered
 from impromptu.clip import Camera, Clip, Observation, Trajectory, Unanswerable, covers_s
 from impromptu.preset import Preset
 from impromptu.wording import Wording
@@ -113,11 +114,11 @@ def _seen_from(clip: Clip, views: tuple[str, ...]) -> Clip:
     observation, cameras = clip.observation, _cameras(clip.observation, views)
     if cameras == observation.cameras:
         return clip
-    return _observing(clip, replace(observation, cameras=cameras))
+    return _observing(clip, altered(observation, cameras=cameras))
 
 
 def _observing(clip: Clip, observation: Observation) -> Clip:
-    return clip if observation is clip.observation else replace(clip, observation=observation)
+    return clip if observation is clip.observation else altered(clip, observation=observation)
 
 
 def _cameras(observation: Observation, views: Sequence[str]) -> tuple[Camera, ...]:

@@ -1,10 +1,10 @@
 """q2: what will each road user in one view do next?"""
 
 import re
-from dataclasses import replace
 from functools import lru_cache
 from math import hypot
 
+from impromptu.arrays import altered
 from impromptu.clip import Agent, Clip, MetaAction, Observation, Unanswerable
 from impromptu.preset import Preset
 from impromptu.questions import AnswerError, Question
@@ -22,7 +22,7 @@ def narrow(clip: Clip, preset: Preset) -> Observation:
     agents = tuple(preset.moving(clip))
     if not agents:
         raise Unanswerable("no_agent_in_view")
-    return replace(clip.observation, agents=agents)
+    return altered(clip.observation, agents=agents)
 
 
 def prompt(observation: Observation, wording: Wording) -> str:

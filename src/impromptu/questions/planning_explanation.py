@@ -1,7 +1,6 @@
 """q3: why does the ego do what it is about to do?"""
 
-from dataclasses import replace
-
+from impromptu.arrays import altered
 from impromptu.clip import Clip, MetaAction, Observation, Unanswerable
 from impromptu.preset import Preset
 from impromptu.questions import Question, _text
@@ -12,7 +11,7 @@ def narrow(clip: Clip, preset: Preset) -> Observation:
     """Show all, and tell the decision, whose reason is asked for."""
     if clip.observation.status is None:
         raise Unanswerable("speed_unknown")
-    return replace(clip.observation, decision=preset.ego_action(clip))
+    return altered(clip.observation, decision=preset.ego_action(clip))
 
 
 def prompt(observation: Observation, wording: Wording) -> str:
