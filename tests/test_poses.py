@@ -27,19 +27,6 @@ def test_rotations_agree_with_slerp() -> None:
     np.testing.assert_allclose(track.at(asked).rotations, expected, atol=1e-7)
 
 
-@pytest.mark.parametrize("short_rad", [0.0, 1e-12, 1e-7, 1e-3])
-def test_turns_by_almost_half_a_circle_keep_their_axis(short_rad: float) -> None:
-    axis = np.array([[2.0, -1, 2], [-1, 2, 2], [0, 0, 1]]) / [[3], [3], [1]]
-    full_rad = np.pi - short_rad
-    for one in axis:
-        turns = Rotation.from_rotvec([one * 0, one * full_rad]).as_matrix()
-        half = PoseTrack(times(0, 1), turns, np.zeros((2, 3)), S).at(times(0.5)).rotations[0]
-        either = [Rotation.from_rotvec(one * side * full_rad / 2).as_matrix() for side in (1, -1)]
-        # Half a circle to the left is half a circle to the right.
-        error = [np.abs(half - wanted).max() for wanted in either[: 1 if short_rad > 1e-9 else 2]]
-        assert min(error) < 1e-7
-
-
 def test_a_logged_pose_comes_back_bit_for_bit() -> None:
     rng = np.random.default_rng(0)
     turns = Rotation.random(5, random_state=1).as_matrix()

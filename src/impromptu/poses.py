@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from impromptu.arrays import Bools, Floats, Ints, assembled, floats
 from impromptu.geometry import SE2, SE3, are_unit, rotations, yaws_rad
@@ -196,33 +197,13 @@ def _turns(rotations: Floats, following: Floats) -> tuple[Floats, Floats, Floats
 
     K is the cross-product matrix of the axis that is turned about.
     """
-    between = np.swapaxes(rotations, -1, -2) @ following
-    # Half the difference with the transpose is the axis times the sine.
-    turn = (between[:, [2, 0, 1], [1, 2, 0]] - between[:, [1, 2, 0], [2, 0, 1]]) / 2
-    sine = np.linalg.norm(turn, axis=-1)
-    cosine = (np.trace(between, axis1=-2, axis2=-1) - 1) / 2
-    axis = turn / np.maximum(sine, 1e-12)[:, None]
-    if (back := np.flatnonzero(cosine < 0)).size:
-        axis[back] = _axes(between[back], cosine[back], turn[back])
-    x, y, z = axis.T
+    vector = Rotation.from_matrix(np.swapaxes(rotations, -1, -2) @ following).as_rotvec()
+    angle_rad = np.linalg.norm(vector, axis=-1)
+    x, y, z = np.moveaxis(vector / np.maximum(angle_rad, 1e-12)[:, None], -1, 0)
     zero = np.zeros_like(x)
     cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)
     once = rotations @ cross
-    return np.arctan2(sine, cosine), once, once @ cross
-
-
-def _axes(turns: Floats, cosine: Floats, toward: Floats) -> Floats:
-    """Return the axes (n, 3) of (n, 3, 3) turns by a right angle or more.
-
-    At half a circle the sine is no longer there to tell them. The mean of such a turn and its
-    transpose still holds the products of the axis' parts, and ``toward`` which way it points.
-    """
-    mean = (turns + np.swapaxes(turns, -1, -2)) / 2 - cosine[:, None, None] * np.eye(3)
-    longest = np.argmax(np.diagonal(mean, axis1=-2, axis2=-1), axis=-1)
-    axis = mean[np.arange(len(mean)), longest]
-    axis *= np.where((axis * toward).sum(axis=-1) < 0, -1.0, 1.0)[:, None]
-    unit: Floats = axis / np.linalg.norm(axis, axis=-1, keepdims=True)
-    return unit
+    return angle_rad, once, once @ cross
 
 
 def poses(quat_wxyz_xyz: Floats, within_m: float = MAX_POSITION_M) -> Poses:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from impromptu.arrays import Floats
 from impromptu.clip import Camera, Clip, Kind
@@ -24,7 +25,7 @@ from impromptu.datasets._kitti_text import (
     numbers,
     read_calibration,
 )
-from impromptu.geometry import SE3, rotations
+from impromptu.geometry import SE3
 from impromptu.poses import MAX_POSITION_M, Poses
 from impromptu.sampling import LOGGED_LIMIT, Windows, windows
 
@@ -132,15 +133,8 @@ def _world_SE3_ego(oxts: Floats) -> Poses:
     scale_m = EARTH_RADIUS_M * np.cos(lat_rad[0])
     north_m = scale_m * np.log(np.tan(np.pi / 4 + lat_rad / 2))
     position_m = np.stack([scale_m * lon_rad, north_m, oxts[:, 2]], axis=-1)
-    # Turns about z, the new y and the new x: half their angles make the quaternion.
-    (ci, cj, ck), (si, sj, sk) = np.cos(oxts[:, 3:6].T / 2), np.sin(oxts[:, 3:6].T / 2)
-    quat_wxyz = [
-        ci * cj * ck + si * sj * sk,
-        si * cj * ck - ci * sj * sk,
-        ci * sj * ck + si * cj * sk,
-        ci * cj * sk - si * sj * ck,
-    ]
-    turned = rotations(np.stack(quat_wxyz, axis=-1))
+    # Turns about z, the new y and the new x: Rz(yaw) Ry(pitch) Rx(roll).
+    turned = Rotation.from_euler("ZYX", oxts[:, [5, 4, 3]]).as_matrix()
     return Poses(turned, position_m - position_m[0], np.ones(len(oxts), dtype=bool))
 
 
