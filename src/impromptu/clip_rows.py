@@ -14,6 +14,9 @@ from impromptu.files import atomic_bytes
 from impromptu.geometry import SE2
 from impromptu.preset import STRICT
 
+_GROUP = 1024
+"""Rows that are written together, at least; a group for each log takes three times as long."""
+
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write the rows of some clips, such as those of one log, as an Arrow file: in no time."""
@@ -22,11 +25,18 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def join_tables(path: Path, parts: Sequence[Path]) -> None:
-    """Write one Parquet table of several parts, in order; hold no more than one at a time."""
+    """Write one Parquet table of several parts, in order; hold few of them at a time."""
+    held, rows = list[pa.Table](), 0
     with atomic_bytes(path) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
         for part in parts:
-            with part.open("rb") as rows:
-                writer.write_table(pa.ipc.open_file(rows).read_all())
+            with part.open("rb") as table:
+                held.append(pa.ipc.open_file(table).read_all())
+            rows += held[-1].num_rows
+            if rows >= _GROUP:
+                writer.write_table(pa.concat_tables(held))
+                held, rows = [], 0
+        if held:
+            writer.write_table(pa.concat_tables(held))
 
 
 def clip_row(clip: Clip) -> dict[str, Any]:

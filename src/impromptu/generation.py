@@ -5,30 +5,19 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
 
 from impromptu import backends, datasets, plugins, questions
 from impromptu.backends import Backend
-from impromptu.clip_rows import join_tables
-from impromptu.clip_table import clip_file
 from impromptu.counts import LogCounts
 from impromptu.datasets import Dataset, Log
-from impromptu.files import alone, atomic_bytes, write_json
+from impromptu.files import alone, write_json
+from impromptu.indexing import build_indexes
 from impromptu.manifest import MANIFEST, close_manifest, code, entry, inputs, key, open_manifest
-from impromptu.part import (
-    BETWEEN,
-    Recipe,
-    Unit,
-    prepare,
-    read_counts,
-    read_samples,
-    table_of,
-    write_part,
-)
+from impromptu.part import Recipe, Unit, prepare, read_counts, write_part
+from impromptu.part_merging import Split, merge
 from impromptu.progress import track
 from impromptu.workers import begin, side_by_side
 
@@ -145,11 +134,14 @@ def generate(
 
 
 def _modules() -> list[str]:
-    """Name what a worker imports: this package's own, and with them all that they import."""
+    """Name what a worker imports: this package's own, and with them all that they import.
+
+    And pandas, for pyarrow does so at the first table, where it is installed.
+    """
     plugged = [
         f"{home.__name__}.{name}" for home in (datasets, questions) for name in plugins.names(home)
     ]
-    return [write_part.__module__, *plugged]
+    return [write_part.__module__, *plugged, "pandas"]
 
 
 def _generate(
@@ -163,9 +155,7 @@ def _generate(
     result, out = Result(), folders.out
     prepare(recipe)
     manifest = open_manifest(out, recipe)
-    if indexes := [*_indexes(names, folders)]:
-        for _ in track(side_by_side(_build, indexes, workers), len(indexes), "parts", "index"):
-            pass
+    build_indexes([_places(name, folders) for name in names], workers)
     units = list[Unit]()
     for name in names:
         try:
@@ -180,13 +170,17 @@ def _generate(
         raise ValueError(f"{', '.join(names)}: no log{wanted} to read{failed}")
     # On disk before the first log, it binds the folder to its recipe even if this run is killed.
     write_json(out / MANIFEST, manifest)
-    done = dict(_work(units, run, workers))
-    for dataset, split, group in _groups(units):
-        counts = [done[unit.part] for unit in group]
-        known = manifest["datasets"].setdefault(dataset, {})
-        for file in known.get(split, {}).get("files", ()):
+    done, groups = dict(_work(units, run, workers)), _groups(units, out)
+    for split in groups:
+        known = manifest["datasets"].setdefault(split.dataset, {})
+        for file in known.get(split.name, {}).get("files", ()):
             (out / file).unlink(missing_ok=True)
-        known[split] = _merge(dataset, group, counts, result, out)
+    merged = dict(side_by_side(merge, groups, workers))
+    for split, group in groups.items():
+        counts, written = [done[unit.part] for unit in group], merged[split]
+        _tell(result, split.dataset, group, counts, written, out)
+        logs = [unit.log for unit in group]
+        manifest["datasets"][split.dataset][split.name] = entry(logs, counts, written)
     manifest["datasets_failed"] = {name: why for name, why in result.failed if name in names}
     close_manifest(out, manifest)
     for folder in ("parts", "index"):
@@ -194,32 +188,17 @@ def _generate(
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """An index that a dataset's logs are listed from, not built yet."""
-
-    build: Callable[[Path, Path], object]
-    root: Path
-    scratch: Path
-
-
-def _indexes(names: Sequence[str], folders: _Folders) -> Iterator[_Index]:
-    for name in names:
-        dataset = plugins.load(datasets, name, Dataset)
-        root, scratch = folders.data_raw / dataset.home, folders.out / WORK / "index" / name
-        yield from (_Index(build, root, scratch) for build in dataset.indexes)
-
-
-def _build(index: _Index) -> None:
-    with suppress(OSError, ValueError):  # listing the logs, which needs it, will tell
-        index.build(index.root, index.scratch)
+def _places(name: str, folders: _Folders) -> tuple[Dataset, Path, Path]:
+    """Return a dataset, its folder, and that of its indexes."""
+    dataset = plugins.load(datasets, name, Dataset)
+    return dataset, folders.data_raw / dataset.home, folders.out / WORK / "index" / name
 
 
 def _units(
     name: str, folders: _Folders, splits: Sequence[str] | None, recipe: Recipe
 ) -> Iterator[Unit]:
-    dataset, work = plugins.load(datasets, name, Dataset), folders.out / WORK
-    logs = dataset.logs(folders.data_raw / dataset.home, work / "index" / name)
+    dataset, root, scratch = _places(name, folders)
+    logs, work = dataset.logs(root, scratch), folders.out / WORK
     _check_names(logs)
     places = [str(path) for path in (folders.base, folders.data_raw, folders.extract_dir)]
     for log in sorted(logs, key=lambda log: log.split):
@@ -261,37 +240,14 @@ def _work(units: Sequence[Unit], run: Backend, workers: int) -> Iterator[tuple[P
             yield unit.part, counts
 
 
-def _groups(units: Sequence[Unit]) -> Iterator[tuple[str, str, list[Unit]]]:
+def _groups(units: Sequence[Unit], out: Path) -> dict[Split, list[Unit]]:
     groups: dict[tuple[str, str], list[Unit]] = {}
     for unit in units:
         groups.setdefault((unit.dataset, unit.log.split), []).append(unit)
-    for (dataset, split), group in groups.items():
-        yield dataset, split, group
-
-
-def _merge(
-    dataset: str,
-    group: Sequence[Unit],
-    counts: Sequence[LogCounts],
-    result: Result,
-    out: Path,
-) -> dict[str, Any]:
-    """Write one dataset split's files from its parts, in log order; return its manifest entry."""
-    written = Counter[str]()
-    with ExitStack() as stack:
-        files: dict[str, IO[bytes]] = {}
-        for unit in group:
-            for key, number, samples in read_samples(unit.part):
-                if key not in files:
-                    files[key] = stack.enter_context(atomic_bytes(out / f"{key}.json"))
-                files[key].write(BETWEEN.encode() if written[key] else b"[\n")
-                files[key].write(samples)
-                written[key] += number
-        for file in files.values():
-            file.write(b"\n]\n")
-    join_tables(out / clip_file(dataset, group[0].log.split), [table_of(u.part) for u in group])
-    _tell(result, dataset, group, counts, written, out)
-    return entry([unit.log for unit in group], counts, written)
+    return {
+        Split(*names, tuple(unit.part for unit in group), out): group
+        for names, group in groups.items()
+    }
 
 
 def _tell(
