@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from impromptu import clip_table
+from impromptu import clip_rows, clip_table
 from impromptu.clip import Clip
-from impromptu.clip_rows import clip_row, join_tables, write_rows
+from impromptu.clip_rows import clip_row, join_tables, rows_table
 from impromptu.datasets import synthetic
 from impromptu.surroundings import boxes_at
 
@@ -40,12 +40,14 @@ def test_what_is_not_known_is_empty(clips: list[Clip]) -> None:
     assert clip_row(clips[0])["path_word"] is None
 
 
-def test_logs_joined_are_read_back_in_order(clips: list[Clip], tmp_path: Path) -> None:
+@pytest.mark.parametrize("together", [1, 5, 6, 1000])
+def test_logs_joined_are_read_back_in_order(
+    clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr(clip_rows, "_GROUP", together)
     rows = [clip_row(clip) for clip in clips]
-    parts = [tmp_path / name for name in ("a.arrow", "b.arrow", "c.arrow")]
-    for part, some in zip(parts, (rows[:5], [], rows[5:]), strict=True):
-        write_rows(part, some)
-    join_tables(tmp_path / "all.parquet", parts)
+    parts = rows[:5], [], rows[5:]
+    join_tables(tmp_path / "all.parquet", map(rows_table, parts))
     table = clip_table.read(tmp_path / "all.parquet")
     assert list(table.ids) == [clip.id for clip in clips]
     assert table.speed_words[5] == rows[5]["speed_word"]
@@ -54,8 +56,7 @@ def test_logs_joined_are_read_back_in_order(clips: list[Clip], tmp_path: Path) -
 
 def test_boxes_of_later_rows_are_where_agents_will_be(clips: list[Clip], tmp_path: Path) -> None:
     """Two ways to one place: by the world's poses here, by the agents' tracks in the clip."""
-    write_rows(tmp_path / "t.arrow", [clip_row(clip) for clip in clips])
-    join_tables(tmp_path / "t.parquet", [tmp_path / "t.arrow"])
+    join_tables(tmp_path / "t.parquet", [rows_table([clip_row(clip) for clip in clips])])
     table = clip_table.read(tmp_path / "t.parquet")
     around = boxes_at(table, np.array([3]), 6)[0]
     compared = 0

@@ -1,6 +1,6 @@
 """Writes clips as the table that scoring reads; no prompt is ever made from it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import hypot
 from pathlib import Path
 from typing import Any
@@ -18,19 +18,20 @@ _GROUP = 1024
 """Rows that are written together, at least; a group for each log takes three times as long."""
 
 
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the rows of some clips, such as those of one log, as an Arrow file: in no time."""
-    with atomic_bytes(path) as file, pa.ipc.new_file(file, SCHEMA) as writer:
+def rows_table(rows: list[dict[str, Any]]) -> pa.Buffer:
+    """Return the rows of some clips, such as those of one log, as an Arrow file: in no time."""
+    file = pa.BufferOutputStream()
+    with pa.ipc.new_file(file, SCHEMA) as writer:
         writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
+    return file.getvalue()
 
 
-def join_tables(path: Path, parts: Sequence[Path]) -> None:
-    """Write one Parquet table of several parts, in order; hold few of them at a time."""
+def join_tables(path: Path, tables: Iterable[bytes | pa.Buffer]) -> None:
+    """Write one Parquet table of several such files, in order; hold few of them at a time."""
     held, rows = list[pa.Table](), 0
     with atomic_bytes(path) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
-        for part in parts:
-            with part.open("rb") as table:
-                held.append(pa.ipc.open_file(table).read_all())
+        for table in tables:
+            held.append(pa.ipc.open_file(pa.BufferReader(table)).read_all())
             rows += held[-1].num_rows
             if rows >= _GROUP:
                 writer.write_table(pa.concat_tables(held))

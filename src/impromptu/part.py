@@ -2,9 +2,9 @@
 
 A part begins with a line of JSON: the log's counts, and for each sample file that it adds to the
 file's key (``<folder>/<stem>_<split>`` without ``.json``), how many samples and how many bytes.
-Those bytes follow, file by file, as they will stand in the sample files. It appears under its name
-only when complete, so a part that exists is a log that is done. The table of the log's clips,
-beside it, is written before it.
+Those bytes follow, file by file, as they will stand in the sample files, and last the table of the
+log's clips. It appears under its name only when complete, so a part that exists is a log that is
+done.
 """
 
 import json
@@ -21,7 +21,7 @@ from impromptu.action_tokens import load_codebook
 from impromptu.answer_forms import Answers, Form
 from impromptu.chosen_clips import ChosenClips, load_chosen
 from impromptu.clip import Clip
-from impromptu.clip_rows import clip_row, write_rows
+from impromptu.clip_rows import clip_row, rows_table
 from impromptu.conversation import Sample
 from impromptu.counts import LogCounts, Tally
 from impromptu.datasets import Dataset, Dropped, Log, LogError, keyframes
@@ -104,17 +104,12 @@ def _write(
     samples: Mapping[str, Sequence[str]],
     clips: list[dict[str, Any]],
 ) -> None:
-    write_rows(table_of(part), clips)
     bodies = {key: BETWEEN.join(texts).encode() for key, texts in samples.items()}
     files = [(key, len(samples[key]), len(body)) for key, body in bodies.items()]
     with atomic_bytes(part) as file:
         file.write(json.dumps({"counts": counts.to_json(), "files": files}).encode() + b"\n")
         file.writelines(bodies.values())
-
-
-def table_of(part: Path) -> Path:
-    """Return where the clips of a part's log are."""
-    return part.with_suffix(".arrow")
+        file.write(rows_table(clips))
 
 
 def read_counts(part: Path) -> LogCounts:
@@ -128,6 +123,13 @@ def read_samples(part: Path) -> Iterator[tuple[str, int, bytes]]:
     with part.open("rb") as file:
         for key, number, size in json.loads(file.readline())["files"]:
             yield key, number, file.read(size)
+
+
+def read_clips(part: Path) -> bytes:
+    """Read the table of a finished part's clips, as ``clip_rows`` made it."""
+    with part.open("rb") as file:
+        file.seek(sum(size for _, _, size in json.loads(file.readline())["files"]), os.SEEK_CUR)
+        return file.read()
 
 
 def rows(unit: Unit, counts: LogCounts, clips: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:

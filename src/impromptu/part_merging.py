@@ -9,7 +9,7 @@ from typing import IO
 from impromptu.clip_rows import join_tables
 from impromptu.clip_table import clip_file
 from impromptu.files import atomic_bytes
-from impromptu.part import BETWEEN, read_samples, table_of
+from impromptu.part import BETWEEN, read_clips, read_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +36,5 @@ def merge(split: Split) -> Counter[str]:
                 written[key] += number
         for file in files.values():
             file.write(b"\n]\n")
-    join_tables(split.out / clip_file(split.dataset, split.name), [*map(table_of, split.parts)])
+    join_tables(split.out / clip_file(split.dataset, split.name), map(read_clips, split.parts))
     return written
