@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,19 @@ def check_columns(path: Path, rows: Sequence[Sequence[str]], columns: int) -> No
                 f"{path}:{row}: expected {columns} columns, got {len(line)}; "
                 "the file may be cut short: unpack it again"
             )
+
+
+def table(path: Path, rows: Mapping[int, Sequence[str]], first_column: int = 1) -> Floats:
+    """Return the fields of lines of one length, by their numbers, as (lines, fields) numbers.
+
+    Raises:
+        LogError: One is no finite number.
+    """
+    with suppress(ValueError):
+        found = np.array(list(map(float, chain.from_iterable(rows.values()))))
+        if np.isfinite(found).all():
+            return found.reshape(len(rows), -1)
+    return np.array([numbers(path, row, line, first_column) for row, line in rows.items()])
 
 
 def numbers(path: Path, row: int, fields: Sequence[str], first_column: int = 1) -> list[float]:

@@ -22,8 +22,8 @@ from impromptu.datasets._kitti_text import (
     Calibration,
     check_columns,
     lines,
-    numbers,
     read_calibration,
+    table,
 )
 from impromptu.geometry import SE3
 from impromptu.poses import MAX_POSITION_M, Poses
@@ -113,15 +113,15 @@ def _oxts(path: Path) -> Floats:
     check_columns(path, rows, 30)
     if not rows:
         raise LogError(f"{path}: no rows; unpack it again")
-    table = np.array([numbers(path, row, line) for row, line in enumerate(rows, start=1)])
+    values = table(path, dict(enumerate(rows, start=1)))
     limits = {0: 90, 1: 360, **dict.fromkeys(_VF_VL_AF_AL, LOGGED_LIMIT)}
     for column, limit in limits.items():
-        if (wrong := np.flatnonzero(np.abs(table[:, column]) >= limit)).size:
+        if (wrong := np.flatnonzero(np.abs(values[:, column]) >= limit)).size:
             raise LogError(
-                f"{path}:{wrong[0] + 1}: column {column + 1} is {table[wrong[0], column]}; "
+                f"{path}:{wrong[0] + 1}: column {column + 1} is {values[wrong[0], column]}; "
                 f"expected a number between {-limit:g} and {limit:g}: unpack it again"
             )
-    return table
+    return values
 
 
 def _world_SE3_ego(oxts: Floats) -> Poses:
@@ -146,40 +146,38 @@ def _boxes(path: Path, calibration: Calibration, world_SE3_ego: Poses) -> Boxes:
     """
     rows = lines(path)
     check_columns(path, rows, 17)
-    kept = [(row, line) for row, line in enumerate(rows, 1) if line[2] != "DontCare"]
-    values = np.array([_label(path, row, line, len(world_SE3_ego.valid)) for row, line in kept])
-    values = values.reshape(-1, 14)
-    _check_labels(path, [row for row, _ in kept], values)
-    frames = np.array([int(line[0]) for _, line in kept], dtype=np.int64)
+    kept = {row: line for row, line in enumerate(rows, 1) if line[2] != "DontCare"}
+    for row, line in kept.items():
+        _check_label(path, row, line, len(world_SE3_ego.valid))
+    # Truncated, occluded, alpha, 2D box, height, width, length, x, y, z, turn.
+    values = table(path, {row: line[3:] for row, line in kept.items()}, 4).reshape(-1, 14)
+    _check_values(path, [*kept], values)
+    frames = np.array([int(line[0]) for line in kept.values()], dtype=np.int64)
     placed = world_SE3_ego[frames] @ _one(calibration.ego_SE3_rectified) @ _label_poses(values)
     boxes = Boxes(
         timestamps_ns=ROW_NS * frames,
-        ids=[line[1] for _, line in kept],
-        categories=[line[2].lower().replace("_", " ") for _, line in kept],
-        kinds=[_KINDS[line[2]] for _, line in kept],
+        ids=[line[1] for line in kept.values()],
+        categories=[line[2].lower().replace("_", " ") for line in kept.values()],
+        kinds=[_KINDS[line[2]] for line in kept.values()],
         rotations=placed.rotations,
         centers_m=placed.translations_m,
         sizes_m=values[:, [9, 8, 7]],
         observed=values[:, 1] < 2,
     )
-    return distinct(boxes, str(path), [row for row, _ in kept], "row ")
+    return distinct(boxes, str(path), [*kept], "row ")
 
 
-def _label(path: Path, row: int, line: Sequence[str], frames: int) -> list[float]:
-    """Return the 14 numbers of a label from column 4 on.
-
-    They are truncated, occluded, alpha, 2D box, height, width, length, x, y, z, turn.
-    """
+def _check_label(path: Path, row: int, line: Sequence[str], frames: int) -> None:
+    """Raise a LogError for a type that is unknown or a frame that is not there."""
     if line[2] not in _KINDS:
         raise LogError(f"{path}:{row}: type {line[2]!r}; expected one of {', '.join(_KINDS)}")
     if not (line[0].isdecimal() and len(line[0]) < 10 and int(line[0]) < frames):
         raise LogError(
             f"{path}:{row}: frame {line[0]!r}; the oxts file has frames 0 to {frames - 1}"
         )
-    return numbers(path, row, line[3:], 4)
 
 
-def _check_labels(path: Path, rows: Sequence[int], values: Floats) -> None:
+def _check_values(path: Path, rows: Sequence[int], values: Floats) -> None:
     """Raise a LogError for the first size or place that cannot be, of the labels in some rows."""
     limits = (
         (7, values[:, 7:10] <= 0, "a height, width or length above 0"),
