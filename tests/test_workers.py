@@ -57,8 +57,14 @@ def test_workers_come_with_what_was_asked_for_imported(tmp_path: Path) -> None:
     assert told.stdout == "[('colorsys', True), ('wave', False)]\n"
 
 
-@pytest.mark.parametrize("wait_s", [0.0, 0.05, 0.2, 0.4, 0.8])
-def test_ctrl_c_ends_all_without_noise_whenever_it_comes(tmp_path: Path, wait_s: float) -> None:
+@pytest.mark.parametrize(
+    ("wait_s", "sleeps_s"),
+    [(0.0, [1.0] * 4), (0.05, [1.0] * 4), (0.2, [1.0] * 4), (0.8, [1.0] * 4), (2.0, [0.0, 5.0])],
+)
+def test_ctrl_c_ends_all_without_noise_whenever_it_comes(
+    tmp_path: Path, wait_s: float, sleeps_s: list[float]
+) -> None:
+    """The last time one worker waits for work."""
     script = tmp_path / "script.py"
     script.write_text(
         "import time\n"
@@ -67,7 +73,7 @@ def test_ctrl_c_ends_all_without_noise_whenever_it_comes(tmp_path: Path, wait_s:
         "    try:\n"
         "        print('ready', flush=True)\n"
         "        begin(['impromptu.part', 'impromptu.datasets.nuscenes'])\n"
-        "        list(side_by_side(time.sleep, [1.0] * 4, 2))\n"
+        f"        list(side_by_side(time.sleep, {sleeps_s}, 2))\n"
         "    except KeyboardInterrupt:\n"
         "        print('interrupted')\n"
     )
@@ -81,3 +87,23 @@ def test_ctrl_c_ends_all_without_noise_whenever_it_comes(tmp_path: Path, wait_s:
         time.sleep(wait_s)
         os.killpg(main.pid, signal.SIGINT)
         assert main.communicate(timeout=20) == ("interrupted\n", "")
+
+
+def test_a_module_that_cannot_be_imported_beforehand_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "half_written.py").write_text("1 / 0")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import time\n"
+        "from impromptu.workers import begin, side_by_side\n"
+        "if __name__ == '__main__':\n"
+        "    begin(['half_written'])\n"
+        "    try:\n"
+        "        list(side_by_side(time.sleep, [0.0] * 4, 2))\n"
+        "    except OSError as error:\n"
+        "        print(error)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    told = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert "with --workers 1, which tells" in told.stdout

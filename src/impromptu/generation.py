@@ -120,7 +120,7 @@ def generate(
     """
     run = plugins.load(backends, backend, Backend)
     if workers > 1:
-        begin(_modules())
+        begin(_modules(names, recipe.questions))
     names = names or present_datasets(data_raw)
     # Not ``Path.resolve``: for links in a circle that raises what is no ``OSError``.
     folders = _Folders(
@@ -133,15 +133,18 @@ def generate(
         return _generate(folders, names, splits, recipe, run, workers)
 
 
-def _modules() -> list[str]:
+def _modules(names: Sequence[str] | None, asked: Sequence[str]) -> list[str]:
     """Name what a worker imports: this package's own, and with them all that they import.
 
     And pandas, for pyarrow does so at the first table, where it is installed.
     """
-    plugged = [
-        f"{home.__name__}.{name}" for home in (datasets, questions) for name in plugins.names(home)
+    read = [f"{datasets.__name__}.{name}" for name in names or plugins.names(datasets)]
+    return [
+        write_part.__module__,
+        *read,
+        *(f"{questions.__name__}.{name}" for name in asked),
+        "pandas",
     ]
-    return [write_part.__module__, *plugged, "pandas"]
 
 
 def _generate(
@@ -175,7 +178,7 @@ def _generate(
         known = manifest["datasets"].setdefault(split.dataset, {})
         for file in known.get(split.name, {}).get("files", ()):
             (out / file).unlink(missing_ok=True)
-    merged = dict(side_by_side(merge, groups, workers))
+    merged = dict(side_by_side(merge, groups, min(workers, len(groups))))
     for split, group in groups.items():
         counts, written = [done[unit.part] for unit in group], merged[split]
         _tell(result, split.dataset, group, counts, written, out)

@@ -1,5 +1,6 @@
 """Builds the indexes that datasets list their logs from, side by side."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,8 +32,9 @@ def build_indexes(places: Sequence[tuple[Dataset, Path, Path]], workers: int) ->
         for dataset, root, scratch in places
         for build in dataset.indexes
     ]
-    for _ in track(side_by_side(_build, indexes, workers), len(indexes), "parts", "index"):
-        pass
+    built = side_by_side(_build, indexes, min(workers, len(indexes)))
+    if indexes:
+        deque(track(built, len(indexes), "indexes", "tables"), maxlen=0)
 
 
 def _build(index: _Index) -> None:

@@ -23,9 +23,11 @@ _SERVER = get_context("forkserver")
 def begin(modules: Iterable[str] = ()) -> None:
     """Have the process that workers come out of import what they need, while this one goes on.
 
-    Each worker imports it by itself otherwise. The first call counts.
+    Each worker imports it by itself otherwise. The first call starts that process; it lasts as
+    long as this one, and knows no environment variable that is set later.
     """
-    _SERVER.set_forkserver_preload(list(modules))
+    if modules := list(modules):
+        _SERVER.set_forkserver_preload(modules)
     resource_tracker.ensure_running()  # the server starts it, and that would let Ctrl-C in
     with _undisturbed():
         forkserver.ensure_running()
@@ -62,7 +64,7 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> It
             asked: dict[Future[R], T] = {}
             while (more := list(islice(rest, workers * _AHEAD - len(asked)))) or asked:
                 with _undisturbed():
-                    asked.update((pool.submit(work, item), item) for item in more)
+                    asked.update((pool.submit(_at_work, work, item), item) for item in more)
                 for future in wait(asked, return_when=FIRST_COMPLETED).done:
                     yield asked.pop(future), future.result()
         except BrokenProcessPool as error:
@@ -70,16 +72,27 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> It
                 "a worker process died, most likely for want of memory; "
                 "run the same command again with a smaller --workers to go on"
             ) from error
+        except EOFError as error:
+            raise OSError(
+                "the process that workers come out of ended while it imported what they need; "
+                "run the same command with --workers 1, which tells what is wrong"
+            ) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def end_with_parent() -> None:
-    """Have this worker end when the main process is killed; it would wait for work forever.
+def _at_work(work: Callable[[T], R], item: T) -> R:
+    """Work on an item, and be open to Ctrl-C meanwhile: a worker that waits would end in noise."""
+    try:
+        pthread_sigmask(SIG_UNBLOCK, {SIGINT})
+        return work(item)
+    finally:
+        pthread_sigmask(SIG_BLOCK, {SIGINT})
 
-    Ctrl-C, which it could not take while it was made, ends it at once if it was pressed by now.
-    """
+
+def end_with_parent() -> None:
+    """Have this worker end when the main process is killed; it would wait for work forever."""
 
     def wait_for_it() -> None:
         if parent := parent_process():
@@ -87,7 +100,3 @@ def end_with_parent() -> None:
             os._exit(1)
 
     Thread(target=wait_for_it, daemon=True).start()
-    try:
-        pthread_sigmask(SIG_UNBLOCK, {SIGINT})
-    except KeyboardInterrupt:
-        os._exit(1)

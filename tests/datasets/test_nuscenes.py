@@ -401,6 +401,12 @@ def test_an_old_can_message_says_nothing(tmp_path: Path) -> None:
             ' "accel": [0, -150.5]}]',
             "message 2: -150.5 is beyond",
         ),
+        (
+            '[{"utime": 1, "vel": [1, 0], "accel": [0, 0]},'
+            ' {"utime": 10000000000000000, "vel": [1, 0], "accel": [0, 0]}]',
+            "message 2: utime 10000000000000000; expected 0 to",
+        ),
+        ('[{"utime": -1, "vel": [1, 0], "accel": [0, 0]}]', "message 1: utime -1; expected 0 to"),
         ('[{"utime": 1, "vel": [Infinity, 0], "accel": [0, 0]}]', "message 1: inf is beyond 150"),
         ('[{"utime": 1, "vel": [0, 0], "accel": [0, -Infinity]}]', "message 1: -inf is beyond"),
         ('[{"utime": 1, "vel": [0, NaN], "accel": [0, 0]}]', "message 1: nan is beyond"),

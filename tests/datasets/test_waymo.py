@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -637,6 +637,7 @@ def test_an_image_that_a_table_lacks_is_no_image(tmp_path: Path) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(at=st.integers(0, 10**6), value=st.integers(0, 255), kept=st.integers(0, 10**6))
+@example(at=27, value=27, kept=1783)  # a stamp beyond all time
 def test_any_damage_to_a_table_gives_clips_or_says_why(
     tmp_path_factory: pytest.TempPathFactory, at: int, value: int, kept: int
 ) -> None:

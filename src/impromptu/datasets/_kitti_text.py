@@ -57,7 +57,7 @@ def table(path: Path, rows: Mapping[int, Sequence[str]], first_column: int = 1) 
     with suppress(ValueError):
         found = np.array(list(map(float, chain.from_iterable(rows.values()))))
         if np.isfinite(found).all():
-            return found.reshape(len(rows), -1)
+            return found.reshape(len(rows), len(next(iter(rows.values()), ())))
     return np.array([numbers(path, row, line, first_column) for row, line in rows.items()])
 
 

@@ -17,6 +17,8 @@ MAX_AGE_NS = 150_000_000
 """Messages come at 50 Hz (pose) and 100 Hz (steering), in some copies at 10 Hz."""
 
 POSE, STEERING = "pose", "steeranglefeedback"
+_LIMIT_US = 2**53
+"""Stamps are smaller, or damaged."""
 
 
 def files(root: Path, scene: str) -> list[Path]:
@@ -88,6 +90,13 @@ def _values(
 def _columns(
     messages: Sequence[Message], pick: Callable[[Message], Sequence[Any]], count: int
 ) -> tuple[Ints, Floats]:
-    stamps = 1000 * np.array([int(message["utime"]) for message in messages], np.int64)
+    stamps = 1000 * np.array([_utime(message) for message in messages], np.int64)
     values = [*map(float, chain.from_iterable(map(pick, messages)))]
     return stamps, np.array(values).reshape(len(messages), count)
+
+
+def _utime(message: Message) -> int:
+    stamp_us = int(message["utime"])
+    if not 0 <= stamp_us < _LIMIT_US:
+        raise ValueError(f"utime {stamp_us}; expected 0 to {_LIMIT_US} us")
+    return stamp_us

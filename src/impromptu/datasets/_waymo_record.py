@@ -16,6 +16,7 @@ import numpy as np
 from impromptu.arrays import Floats, Ints
 from impromptu.clip import PackedImage
 from impromptu.datasets._waymo_segment import (
+    LAST_US,
     Calibration,
     Image,
     Labels,
@@ -35,7 +36,6 @@ _CAMERA, _INTRINSIC, _EXTRINSIC, _WIDTH, _HEIGHT = 1, 2, 3, 4, 5
 _IMAGE_CAMERA, _JPEG, _IMAGE_POSE = 1, 2, 3
 _TRANSFORM = 1
 _LABEL_BOX, _LABEL_TYPE, _LABEL_ID, _LABEL_POINTS = 1, 3, 4, 7
-_LAST_US = 2**62 // 1000
 _BOX = 1, 2, 3, 5, 4, 6, 7
 """Fields of a box in the order of its columns; on the wire width comes before length."""
 _DOUBLE = np.dtype([("tag", "u1"), ("value", "<f8")])
@@ -68,7 +68,7 @@ def read_record(path: Path) -> Segment:
 
 
 def _stamps_ns(stamps_us: Ints) -> Ints:
-    if (bad := np.flatnonzero((stamps_us <= 0) | (stamps_us > _LAST_US))).size:
+    if (bad := np.flatnonzero((stamps_us <= 0) | (stamps_us > LAST_US))).size:
         raise ValueError(
             f"record {bad[0] + 1}: a frame without a stamp; is this a perception record?"
         )

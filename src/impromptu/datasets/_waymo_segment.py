@@ -11,6 +11,8 @@ from impromptu.geometry import SE3
 from impromptu.poses import Poses
 
 _RIGID_TOLERANCE = 0.01
+LAST_US = 2**62 // 1000
+"""No stamp is later."""
 FARTHEST_M = 1e7
 """A number larger than this is no place on earth, but damage."""
 WAYMO_SE3_CAMERA = SE3(np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]]), np.zeros(3))

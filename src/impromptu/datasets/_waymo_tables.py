@@ -14,6 +14,7 @@ from impromptu.arrays import Floats, Ints
 from impromptu.clip import PackedImage
 from impromptu.datasets import LogError
 from impromptu.datasets._waymo_segment import (
+    LAST_US,
     Calibration,
     Image,
     Labels,
@@ -57,7 +58,7 @@ def read_tables(poses: Path) -> Segment:
     """
     frames = _columns(poses, {_STAMP: _WHOLE, _POSE: _MATRIX})
     return Segment(
-        stamps_ns=_stamps(frames),
+        stamps_ns=_stamps(poses, frames),
         world_SE3_ego=rigid(_transforms(frames[_POSE])),
         labels=_labels(_beside(poses, _BOXES)),
         calibrations=_calibrations(_beside(poses, _CALIBRATIONS)),
@@ -101,8 +102,14 @@ def _values(path: Path, name: str, column: Any, kind: pyarrow.DataType) -> Seque
     return values
 
 
-def _stamps(columns: _Columns) -> Any:
-    return np.array(columns[_STAMP], dtype=np.int64) * 1000
+def _stamps(path: Path, columns: _Columns) -> Ints:
+    stamps_us = np.array(columns[_STAMP], dtype=np.int64)
+    if (wrong := np.flatnonzero((stamps_us <= 0) | (stamps_us > LAST_US))).size:
+        raise LogError(
+            f"{path}: row {wrong[0] + 1}: {_STAMP} is {stamps_us[wrong[0]]}; expected 1 to "
+            f"{LAST_US}: download it again"
+        )
+    return stamps_us * 1000
 
 
 def _transforms(rows: Sequence[Sequence[float]]) -> Floats:
@@ -118,7 +125,7 @@ def _labels(path: Path) -> Labels:
     whole = dict.fromkeys((_STAMP, kind, points), _WHOLE)
     columns = _columns(path, whole | {_TRACK: _TEXT} | dict.fromkeys(numeric, _NUMBER))
     return Labels(
-        stamps_ns=_stamps(columns),
+        stamps_ns=_stamps(path, columns),
         ids=columns[_TRACK],
         types=np.array(columns[kind], dtype=np.int64),
         boxes=np.array([columns[name] for name in numeric], dtype=np.float64).T.reshape(-1, 7),
@@ -153,7 +160,7 @@ def _images(path: Path, wanted_ns: Ints) -> Sequence[Mapping[int, Image]]:
     read = lru_cache(maxsize=1)(partial(_jpegs, path))
     taken = rigid(_transforms(keys[_IMAGE_POSE]))
     images: dict[int, dict[int, Image]] = {}
-    for row, stamp_ns in enumerate(_stamps(keys).tolist()):
+    for row, stamp_ns in enumerate(_stamps(path, keys).tolist()):
         image = Image(PackedImage(None, partial(_content, read, *group_of[row])), taken[row])
         images.setdefault(stamp_ns, {}).setdefault(int(keys[_CAMERA][row]), image)
     return [images.get(stamp_ns, {}) for stamp_ns in wanted_ns.tolist()]

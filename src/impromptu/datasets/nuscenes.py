@@ -65,7 +65,7 @@ def logs(root: Path, scratch: Path) -> Sequence[Log]:
         FileNotFoundError: No version is there, or one lacks a table.
         ValueError: A table is damaged.
     """
-    source, _ = captures(root, scratch), boxes(root, scratch)
+    source, _ = captures_index(root, scratch), boxes_index(root, scratch)
     names, paths = scenes.query(source, scenes.SCENES), _paths(root)
     return [
         Log(name, split_of(name), root, source, (*paths, *can.files(root, name)))
@@ -73,12 +73,12 @@ def logs(root: Path, scratch: Path) -> Sequence[Log]:
     ]
 
 
-def captures(root: Path, scratch: Path) -> Path:
+def captures_index(root: Path, scratch: Path) -> Path:
     """Build the half of the index that has sensors' captures and the ego's poses; see ``logs``."""
     return tables.index("captures", root, _paths(root), scratch)
 
 
-def boxes(root: Path, scratch: Path) -> Path:
+def boxes_index(root: Path, scratch: Path) -> Path:
     """Build the half of the index that has the annotations; see ``logs``."""
     return tables.index("boxes", root, _paths(root), scratch)
 
@@ -288,5 +288,5 @@ can_bus/scene-0001_pose.json and _steeranglefeedback.json (CAN bus expansion, op
     forward=VIEWS[:3],
     logs=logs,
     clips=clips,
-    indexes=(captures, boxes),
+    indexes=(captures_index, boxes_index),
 )
