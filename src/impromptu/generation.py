@@ -6,7 +6,9 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 
 from impromptu import backends, datasets, plugins, questions
@@ -19,7 +21,7 @@ from impromptu.manifest import MANIFEST, close_manifest, code, entry, inputs, ke
 from impromptu.part import Recipe, Unit, prepare, read_counts, write_part
 from impromptu.part_merging import Split, merge
 from impromptu.progress import track
-from impromptu.workers import begin, side_by_side
+from impromptu.workers import begin, side_by_side, undisturbed
 
 WORK = ".work"
 
@@ -121,6 +123,9 @@ def generate(
     run = plugins.load(backends, backend, Backend)
     if workers > 1:
         begin(_modules(names, recipe.questions))
+    # pyarrow imports it at its first table, where it is installed, and swallows a Ctrl-C meanwhile.
+    with suppress(ImportError), undisturbed():
+        import_module("pandas")
     names = names or present_datasets(data_raw)
     # Not ``Path.resolve``: for links in a circle that raises what is no ``OSError``.
     folders = _Folders(
@@ -134,10 +139,7 @@ def generate(
 
 
 def _modules(names: Sequence[str] | None, asked: Sequence[str]) -> list[str]:
-    """Name what a worker imports: this package's own, and with them all that they import.
-
-    And pandas, for pyarrow does so at the first table, where it is installed.
-    """
+    """Name what a worker imports: this package's own, and with them all that they import."""
     read = [f"{datasets.__name__}.{name}" for name in names or plugins.names(datasets)]
     return [
         write_part.__module__,

@@ -7,8 +7,18 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import forkserver, get_context, parent_process, resource_tracker
-from signal import SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGINT, pthread_sigmask
-from threading import Thread
+from signal import (
+    SIG_BLOCK,
+    SIG_IGN,
+    SIG_SETMASK,
+    SIG_UNBLOCK,
+    SIGINT,
+    default_int_handler,
+    pthread_sigmask,
+    signal,
+)
+from threading import Thread, current_thread, main_thread
+from types import FrameType
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -29,18 +39,30 @@ def begin(modules: Iterable[str] = ()) -> None:
     if modules := list(modules):
         _SERVER.set_forkserver_preload(modules)
     resource_tracker.ensure_running()  # the server starts it, and that would let Ctrl-C in
-    with _undisturbed():
+    with undisturbed():
         forkserver.ensure_running()
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Have Ctrl-C wait until a process is started: half started, it would end in noise."""
-    before = pthread_sigmask(SIG_BLOCK, {SIGINT})
+def undisturbed() -> Iterator[None]:
+    """Have Ctrl-C wait until this is done, such as a process started: half done it ends in noise.
+
+    What is started meanwhile is deaf to it.
+    """
+    if current_thread() is not main_thread():  # Ctrl-C is told to the main thread alone
+        yield
+        return
+    pressed = list[tuple[int, FrameType | None]]()
+    # Another thread may take the signal, whatever the mask of this one.
+    answer = signal(SIGINT, lambda *told: pressed.append(told))
+    mask = pthread_sigmask(SIG_BLOCK, {SIGINT})
     try:
         yield
     finally:
-        pthread_sigmask(SIG_SETMASK, before)
+        pthread_sigmask(SIG_SETMASK, mask)
+        signal(SIGINT, answer)
+    if pressed and callable(answer):
+        answer(*pressed[0])
 
 
 def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[tuple[T, R]]:
@@ -59,18 +81,19 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> It
         return
     begin()
     rest = iter(items)
-    with ProcessPoolExecutor(workers, mp_context=_SERVER, initializer=end_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=_SERVER, initializer=_ready) as pool:
         try:
             asked: dict[Future[R], T] = {}
             while (more := list(islice(rest, workers * _AHEAD - len(asked)))) or asked:
-                with _undisturbed():
+                with undisturbed():
                     asked.update((pool.submit(_at_work, work, item), item) for item in more)
                 for future in wait(asked, return_when=FIRST_COMPLETED).done:
                     yield asked.pop(future), future.result()
         except BrokenProcessPool as error:
             raise OSError(
-                "a worker process died, most likely for want of memory; "
-                "run the same command again with a smaller --workers to go on"
+                "a worker process died, most likely for want of memory (or, in a script of your "
+                "own, of `if __name__ == '__main__':`); run the same command again with a smaller "
+                "--workers to go on"
             ) from error
         except EOFError as error:
             raise OSError(
@@ -85,10 +108,16 @@ def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> It
 def _at_work(work: Callable[[T], R], item: T) -> R:
     """Work on an item, and be open to Ctrl-C meanwhile: a worker that waits would end in noise."""
     try:
-        pthread_sigmask(SIG_UNBLOCK, {SIGINT})
+        signal(SIGINT, default_int_handler)
         return work(item)
     finally:
-        pthread_sigmask(SIG_BLOCK, {SIGINT})
+        signal(SIGINT, SIG_IGN)
+
+
+def _ready() -> None:
+    end_with_parent()
+    signal(SIGINT, SIG_IGN)
+    pthread_sigmask(SIG_UNBLOCK, {SIGINT})
 
 
 def end_with_parent() -> None:

@@ -78,6 +78,7 @@ def test_a_table_cut_anywhere_names_file_and_row(tmp_path: Path, kept: int) -> N
         ("", "expected a JSON array, got ''"),
         ('{"a": 1}', "expected a JSON array"),
         ('[{"a": 1}, 2]', "row 2: expected an object, got 2"),
+        ('[{"a": 1},, {"a": 2}]', "row 2: cut short or not JSON .Expecting value"),
         ('[{"a": 1} x {"b": 2}]', "row 2: cut short or not JSON"),
         ('[{"a": 1}, ' + "[" * 100_000, "table.json: row 2: not JSON .*recursion"),
         ('[{"a": ' + "9" * 5000 + "}]", "table.json: row 1: not JSON .*digits"),
@@ -104,5 +105,5 @@ def test_a_row_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(_json_rows, "_LONGEST_ROW", 50)
     path = tmp_path / "table.json"
     path.write_text('[{"a": "' + 1000 * "x")
-    with pytest.raises(ValueError, match="row 1: cut short"):
+    with pytest.raises(ValueError, match="row 1: longer than 50 characters, or not JSON"):
         list(json_rows(path))

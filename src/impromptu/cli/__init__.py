@@ -41,7 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # Before numpy is imported: our matrices are small, and a second thread only waits, busily.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+
+
+def _run(argv: list[str]) -> int:
     modules = {name.replace("_", "-"): name for name in plugins.names(cli)}
     if argv and argv[0] in modules.values():
         argv[0] = argv[0].replace("_", "-")
@@ -64,9 +71,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         print(f"error: {text}{notes}", file=sys.stderr)
         return command.not_done
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        return 130
 
 
 def _overview(argv: Sequence[str], modules: Mapping[str, str]) -> NoReturn:

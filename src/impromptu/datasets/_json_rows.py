@@ -52,8 +52,12 @@ def _values(path: Path, file: IO[str], decoder: json.JSONDecoder) -> Iterator[li
         elif isinstance(error, json.JSONDecodeError):
             # Most likely the block ended within a row: read on, and try that row again.
             kept = text[at:]
-            size = max(_BLOCK, len(kept))
-            more = _block(path, file, row, size) if len(kept) < _LONGEST_ROW else ""
+            if len(kept) >= _LONGEST_ROW:
+                raise ValueError(
+                    f"{path}: row {row}: longer than {_LONGEST_ROW} characters, or not JSON "
+                    f"({error.msg}); download or unpack the file again"
+                ) from error
+            more = _block(path, file, row, max(_BLOCK, len(kept)))
             if not more:
                 raise ValueError(
                     f"{path}: row {row}: cut short or not JSON ({error.msg}); "
@@ -70,7 +74,7 @@ def _decoded(
     decoder: json.JSONDecoder, text: str, at: int
 ) -> tuple[list[Any], int, Exception | None]:
     """Return the values that are complete, where they end, and what is wrong with the next."""
-    values, error = list[Any](), None
+    values, end, error = list[Any](), at, None
     last = text.rfind("}", at) + 1
     try:
         if last:
@@ -79,12 +83,13 @@ def _decoded(
     except (RecursionError, ValueError):
         pass
     try:
-        while not text.startswith("]", at := _after_separator(text, at)):
-            value, at = decoder.raw_decode(text, at)
+        while not text.startswith("]", at):
+            value, end = decoder.raw_decode(text, at)
             values.append(value)
+            at = _after_separator(text, end)
     except (RecursionError, ValueError) as found:
         error = found
-    return values, at, error
+    return values, end, error
 
 
 def _after_separator(text: str, at: int) -> int:
