@@ -667,7 +667,7 @@ def test_a_kill_leaves_no_half_made_index(tmp_path: Path, half: str) -> None:
         "import os; from pathlib import Path; from impromptu.datasets import nuscenes\n"
         "from impromptu.datasets import _nuscenes_columns as read\n"
         "read.ego_pose = read.instance = lambda *rows: os.kill(os.getpid(), 9)\n"
-        f"nuscenes.{half}(Path({str(root)!r}), Path({str(scratch)!r}))"
+        f"nuscenes.{half}_index(Path({str(root)!r}), Path({str(scratch)!r}))"
     )
     done = subprocess.run([sys.executable, "-c", killed], check=False)
     assert done.returncode == -9
