@@ -57,7 +57,10 @@ def assembled(kind: type[T], *values: object) -> T:
 def altered(one: T, **fields: object) -> T:
     """Copy one of our frozen dataclasses with other values in some fields.
 
-    Like ``assembled``, without its own check: the values are whole parts of what was checked.
+    Its own check is left out, as in ``assembled``: the values are whole parts of what was checked.
+
+    Raises:
+        AttributeError: It has no such field.
     """
     made = object.__new__(type(one))
     for name in type(one).__slots__:  # type: ignore[attr-defined]

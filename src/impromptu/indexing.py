@@ -1,6 +1,5 @@
 """Builds the indexes that datasets list their logs from, side by side."""
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,7 +33,8 @@ def build_indexes(places: Sequence[tuple[Dataset, Path, Path]], workers: int) ->
     ]
     built = side_by_side(_build, indexes, min(workers, len(indexes)))
     if indexes:
-        deque(track(built, len(indexes), "indexes", "tables"), maxlen=0)
+        for _ in track(built, len(indexes), "indexes", "tables"):
+            pass
 
 
 def _build(index: _Index) -> None:

@@ -115,6 +115,7 @@ def _at_work(work: Callable[[T], R], item: T) -> R:
 
 
 def _ready() -> None:
+    """Let Ctrl-C in again, which this worker was made deaf to, and pass over it until at work."""
     end_with_parent()
     signal(SIGINT, SIG_IGN)
     pthread_sigmask(SIG_UNBLOCK, {SIGINT})

@@ -1,6 +1,6 @@
 """All boxes of a log as its dataset gives them, checked to be one a track and stamp."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,14 +61,13 @@ def numbered(names: Sequence[str]) -> Ints:
     return np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
 
 
-def distinct(boxes: Boxes, source: str, names: Sequence[object], what: str = "") -> Boxes:
+def distinct(boxes: Boxes, source: str, name: Callable[[int], str]) -> Boxes:
     """Leave out boxes that only repeat another of their track and stamp.
 
     Args:
         boxes: In any order.
         source: The file they are from.
-        names: What to call each box in an error: its row or token in that file.
-        what: What stands before each such name.
+        name: What to call a box in an error, by its place among them: its row or token there.
 
     Raises:
         LogError: Two boxes of one track and stamp disagree.
@@ -79,7 +78,7 @@ def distinct(boxes: Boxes, source: str, names: Sequence[object], what: str = "")
         first, second = sorted(order[at : at + 2].tolist())
         if not _same(boxes, first, second):
             raise LogError(
-                f"{source}: {what}{names[first]} and {what}{names[second]}: two different boxes "
+                f"{source}: {name(first)} and {name(second)}: two different boxes "
                 f"of track {boxes.ids[first]} at {boxes.timestamps_ns[first]} ns; expected one box "
                 "a track and stamp: download the file again, or take one of the two out"
             )

@@ -49,7 +49,12 @@ def check_columns(path: Path, rows: Sequence[Sequence[str]], columns: int) -> No
 
 
 def table(path: Path, rows: Mapping[int, Sequence[str]], first_column: int = 1) -> Floats:
-    """Return the fields of lines of one length, by their numbers, as (lines, fields) numbers.
+    """Return the fields of lines of one length as (lines, fields) numbers.
+
+    Args:
+        path: The file.
+        rows: Some of its lines by their numbers, from 1.
+        first_column: The number of their first field, from 1.
 
     Raises:
         LogError: One is no finite number.
@@ -58,22 +63,13 @@ def table(path: Path, rows: Mapping[int, Sequence[str]], first_column: int = 1) 
         found = np.array(list(map(float, chain.from_iterable(rows.values()))))
         if np.isfinite(found).all():
             return found.reshape(len(rows), len(next(iter(rows.values()), ())))
-    return np.array([numbers(path, row, line, first_column) for row, line in rows.items()])
-
-
-def numbers(path: Path, row: int, fields: Sequence[str], first_column: int = 1) -> list[float]:
-    """Return fields of one line (rows and columns counted from 1) as finite numbers."""
-    with suppress(ValueError):
-        found = list(map(float, fields))
-        # The sum is finite where all are, unless it overflows: a quicker look.
-        if math.isfinite(sum(found)) or all(map(math.isfinite, found)):
-            return found
-    wrong = (at for at, text in enumerate(fields, first_column) if not _is_finite(text))
-    column = next(wrong)
-    raise LogError(
-        f"{path}:{row}: column {column} is {fields[column - first_column]!r}; expected a finite "
-        "number"
+    row, column, text = next(
+        (row, column, text)
+        for row, fields in rows.items()
+        for column, text in enumerate(fields, first_column)
+        if not _is_finite(text)
     )
+    raise LogError(f"{path}:{row}: column {column} is {text!r}; expected a finite number")
 
 
 def _is_finite(text: str) -> bool:
@@ -114,7 +110,7 @@ def _matrix(path: Path, found: _Fields, key: str, columns: int) -> Floats:
     row, fields = found.get(key, (len(found) + 1, []))
     if len(fields) != 3 * columns:
         raise LogError(f"{path}:{row}: expected {key} and {3 * columns} numbers, got {len(fields)}")
-    values = np.array(numbers(path, row, fields, 2)).reshape(3, columns)
+    values = table(path, {row: fields}, 2).reshape(3, columns)
     if (largest := np.abs(values).max()) >= MAX_POSITION_M:
         raise LogError(
             f"{path}:{row}: {key} holds {largest}; expected numbers below {MAX_POSITION_M:g}: "

@@ -1,7 +1,7 @@
 """What the nuScenes CAN bus expansion logged of the ego's motion, where a scene has it."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ MAX_AGE_NS = 150_000_000
 
 POSE, STEERING = "pose", "steeranglefeedback"
 _LIMIT_US = 2**53
-"""Stamps are smaller, or damaged."""
+"""Stamps are smaller, or damaged; a float64 holds them."""
+_FAULTS = KeyError, TypeError, ValueError, OverflowError
 
 
 def files(root: Path, scene: str) -> list[Path]:
@@ -62,25 +63,20 @@ def _values(
 ) -> Floats | None:
     if not path.is_file():
         return None
-    number = 0
+    number, messages = 0, None
     try:
         # Most numbers of a message are not wanted, and a text takes less time than a number.
         messages = read_json(path, parse_float=str)
-        try:
-            stamps, table = _columns(messages, pick, count)
-        except (KeyError, TypeError, ValueError, OverflowError):
-            rows = list[tuple[Ints, Floats]]()  # by themselves, so that a fault has its number
-            for number, message in enumerate(read_json(path), start=1):  # noqa: B007 - told below
-                rows.append(_columns([message], pick, count))
-            stamps, table = map(np.concatenate, zip(*rows, strict=True))
+        stamps, table = _columns(messages, pick, count)
         if (wrong := np.argwhere(~(np.abs(table) <= LOGGED_LIMIT))).size:
             number = wrong[0, 0] + 1
             raise ValueError(
                 f"{table[tuple(wrong[0])]} is beyond {LOGGED_LIMIT:g} m/s, m/s2 or rad"
             )
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except _FAULTS as error:
+        number, why = next(_faults(messages, pick, count), (number, error))
         raise LogError(
-            f"{path}: message {number}: {error}; expected a list of objects with utime (us) and "
+            f"{path}: message {number}: {why}; expected a list of objects with utime (us) and "
             f"{fields}: unpack the CAN bus expansion again, or take this file away"
         ) from error
     order = np.argsort(stamps, kind="stable")
@@ -95,8 +91,19 @@ def _columns(
     return stamps, np.array(values).reshape(len(messages), count)
 
 
+def _faults(
+    messages: object, pick: Callable[[Message], Sequence[Any]], count: int
+) -> Iterator[tuple[int, Exception]]:
+    """Yield which messages, from 1, make no columns, and why."""
+    for number, message in enumerate(messages if isinstance(messages, list) else [], start=1):
+        try:
+            _columns([message], pick, count)
+        except _FAULTS as error:
+            yield number, error
+
+
 def _utime(message: Message) -> int:
-    stamp_us = int(message["utime"])
+    stamp_us = int(float(message["utime"]))
     if not 0 <= stamp_us < _LIMIT_US:
         raise ValueError(f"utime {stamp_us}; expected 0 to {_LIMIT_US} us")
     return stamp_us

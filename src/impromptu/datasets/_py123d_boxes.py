@@ -62,7 +62,7 @@ def read_boxes(path: Path) -> tuple[Boxes | None, Ints, Ints]:
     sound &= (labels < len(words)) & np.array([bool(track) for track in boxes.ids], dtype=bool)
     other = np.array([word != EGO for word, _ in known], dtype=bool)
     good = np.flatnonzero(sound & other)
-    kept = distinct(boxes.rows(good), str(path), [f"row {frame[row] + 1}" for row in good])
+    kept = distinct(boxes.rows(good), str(path), lambda place: f"row {frame[good[place]] + 1}")
     return kept, np.unique(boxes.timestamps_ns[~sound]), np.unique(frames_ns)
 
 

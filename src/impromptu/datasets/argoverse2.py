@@ -195,7 +195,7 @@ def _boxes(log: Path, track: PoseTrack) -> tuple[Boxes | None, Ints, Ints]:
         observed=columns["num_interior_pts"] > 0,
     )
     good = np.flatnonzero(other & sound)
-    kept = distinct(boxes.rows(good), str(path), (good + 1).tolist(), "row ")
+    kept = distinct(boxes.rows(good), str(path), lambda place: f"row {good[place] + 1}")
     return kept, np.unique(stamps_ns[other & ~sound]), np.unique(stamps_ns)
 
 

@@ -151,7 +151,7 @@ def _boxes(path: Path, calibration: Calibration, world_SE3_ego: Poses) -> Boxes:
         _check_label(path, row, line, len(world_SE3_ego.valid))
     # Truncated, occluded, alpha, 2D box, height, width, length, x, y, z, turn.
     values = table(path, {row: line[3:] for row, line in kept.items()}, 4).reshape(-1, 14)
-    _check_values(path, [*kept], values)
+    _check_values(path, numbers := [*kept], values)
     frames = np.array([int(line[0]) for line in kept.values()], dtype=np.int64)
     placed = world_SE3_ego[frames] @ _one(calibration.ego_SE3_rectified) @ _label_poses(values)
     boxes = Boxes(
@@ -164,7 +164,7 @@ def _boxes(path: Path, calibration: Calibration, world_SE3_ego: Poses) -> Boxes:
         sizes_m=values[:, [9, 8, 7]],
         observed=values[:, 1] < 2,
     )
-    return distinct(boxes, str(path), [*kept], "row ")
+    return distinct(boxes, str(path), lambda place: f"row {numbers[place]}")
 
 
 def _check_label(path: Path, row: int, line: Sequence[str], frames: int) -> None:

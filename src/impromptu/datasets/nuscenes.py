@@ -260,7 +260,7 @@ def _boxes(
         observed=(rows.points > 0) & ~hidden,
     )
     good, source = np.flatnonzero(sound), f"{log.root}: sample_annotation.json: {log.id}"
-    kept = distinct(boxes.rows(good), source, [rows.tokens[row] for row in good.tolist()])
+    kept = distinct(boxes.rows(good), source, lambda place: rows.tokens[good[place]])
     return kept, np.unique(boxed_ns[~sound])
 
 
